@@ -1,0 +1,78 @@
+"""Datasets: rows by family, strict readers, fixed splits and the token store.
+
+`load` reads a named dataset or an own file, `tokenise` makes its token ids, `rows` lists what has a name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache as _once
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tunebook.data.dataset import Dataset, DataSource, Split
+from tunebook.data.rows import DatasetRow
+from tunebook.errors import UsageError
+from tunebook.registry import lookup, scan
+
+if TYPE_CHECKING:
+    from tunebook.data.tokens import TokenStore, tokenise
+
+__all__ = ["DataSource", "Dataset", "DatasetRow", "Split", "TokenStore", "load", "rows", "tokenise"]
+
+
+@_once
+def rows() -> Mapping[str, DatasetRow]:
+    """Every dataset that has a name, by name.
+
+    Example:
+        >>> rows()["imdb"].label_names
+        ('negative', 'positive')
+    """
+    found = [row for module in scan("tunebook.data.families") for row in module.ROWS]
+    return {row.name: row for row in sorted(found, key=lambda row: str(row.name))}
+
+
+def load(source: DataSource, *, cache: Path | None = None) -> Dataset:
+    """The dataset that a source names, from the cache where it was read before.
+
+    Raises:
+        UsageError: the name is unknown, files or columns are not there, or options contradict one another.
+        DataRejected: bytes, rows or labels are not what is declared.
+        IntegrityError: bytes in the cache are damaged.
+    """
+    if (source.name is None) == (source.path is None):
+        raise UsageError("give a dataset's name or the path of a file, one of them")
+    if source.name is not None:
+        return _load_named(lookup(rows(), source.name, "dataset"), source, cache=cache)
+    from tunebook.data.own import load_own
+
+    return load_own(source, cache=cache)
+
+
+def _load_named(row: DatasetRow, source: DataSource, *, cache: Path | None) -> Dataset:
+    from tunebook.data.cache import cached, dataset_key
+    from tunebook.data.named import check_options, find, load_row
+
+    check_options(source)
+    found = find(row, source)
+    options = {
+        "name": row.name,
+        "form": repr(found.form),
+        "encoding": source.encoding,
+        "validation": source.validation,
+        "train_size": source.train_size,
+        "keep_leaks": source.keep_leaks,
+        "drop_bad": source.drop_bad,
+    }
+    key = dataset_key(found.files(), options=options) if cache is not None else ""
+    return cached(cache, key, lambda: load_row(found, source))
+
+
+def __getattr__(name: str) -> Any:
+    """Names of the token store, imported when they are asked for: the command line starts without them."""
+    if name in ("TokenStore", "tokenise"):
+        from tunebook.data import tokens
+
+        return getattr(tokens, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

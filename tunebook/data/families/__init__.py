@@ -1,0 +1,1 @@
+"""The datasets that have a name, by family; a scan of this folder finds the `ROWS` of every file."""

@@ -1,0 +1,105 @@
+"""Which rows go to which split: exact sizes by rank, thresholds, leaks, subsets; by hash, never by chance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tunebook.data.normal import Keys
+
+    Indices = np.ndarray[tuple[int], np.dtype[np.int64]]
+
+_SUBSET_SALT = 0x9E3779B97F4A7C15
+
+
+def cut_by_rank(keys: Keys, sizes: Mapping[str, int]) -> dict[str, Indices]:
+    """Splits of exact sizes: rows in the order of their keys, the first name's first; the rest is `train`.
+
+    Rows of the same text are neighbours in that order, so at most one text per border stands on both sides.
+    Where `sizes` names `train`, the rows over are left out.
+    """
+    import numpy as np
+
+    order = np.argsort(keys, kind="stable")
+    splits, start = {}, 0
+    for name, size in sizes.items():
+        splits[name] = np.sort(order[start : start + size])
+        start += size
+    if "train" not in splits:
+        splits["train"] = np.sort(order[start:])
+    return splits
+
+
+def cut_by_threshold(keys: Keys, bands: Mapping[str, float]) -> dict[str, Indices]:
+    """Splits by fixed bands of the key, as shares of 1 in order: a row's split depends on its key alone.
+
+    A band that a small file leaves empty takes the rows of one key, the nearest, from `train`.
+    """
+    import numpy as np
+
+    shares = (keys >> np.uint64(11)).astype(np.float64) / 2.0**53
+    edges = np.cumsum(list(bands.values()))
+    place = np.minimum(np.searchsorted(edges, shares, side="right"), len(bands) - 1)
+    names = list(bands)
+    for band, name in enumerate(names):
+        if name != "train" and not (place == band).any():
+            donors = np.flatnonzero(place == names.index("train"))
+            if len(donors):
+                place[keys == keys[donors].max()] = band
+    return {name: np.flatnonzero(place == band) for band, name in enumerate(names)}
+
+
+def cut_by_order(order: Indices, shares: Mapping[str, float]) -> dict[str, Indices]:
+    """Splits along an order (oldest first), as shares of 1 in order."""
+    import numpy as np
+
+    edges = [round(edge * len(order)) for edge in np.cumsum(list(shares.values()))]
+    starts = [0, *edges[:-1]]
+    return {name: np.sort(order[start:end]) for name, start, end in zip(shares, starts, edges, strict=True)}
+
+
+def leaking(keys: Keys, others: Keys) -> np.ndarray[Any, Any]:
+    """For each row, whether its text stands among the others."""
+    import numpy as np
+
+    return np.isin(keys, others)
+
+
+def stratified_subset(keys: Keys, labels: np.ndarray[Any, Any], size: int) -> Indices:
+    """`size` rows with the classes in the same shares (largest remainder), chosen by a hash of the text.
+
+    It does not depend on any seed. Scores count as one class.
+    """
+    import numpy as np
+
+    mixed = (keys ^ np.uint64(_SUBSET_SALT)) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed ^= mixed >> np.uint64(31)
+    classes, members = np.unique(labels, return_inverse=True)
+    if labels.dtype.kind == "f":
+        classes, members = classes[:1], np.zeros(len(labels), dtype=np.int64)
+    wanted = largest_remainder(np.bincount(members, minlength=len(classes)), size)
+    chosen = []
+    for index, count in enumerate(wanted):
+        rows = np.flatnonzero(members == index)
+        chosen.append(rows[np.argsort(mixed[rows], kind="stable")[:count]])
+    return np.sort(np.concatenate(chosen))
+
+
+def largest_remainder(counts: np.ndarray[Any, Any], size: int) -> list[int]:
+    """`size` shared out in proportion to `counts`, as whole numbers that sum to it exactly.
+
+    Example:
+        >>> import numpy as np
+        >>> largest_remainder(np.array([2, 1]), 2)
+        [1, 1]
+    """
+    import numpy as np
+
+    exact = counts * (size / counts.sum())
+    shares = np.floor(exact).astype(int)
+    remainders = np.argsort(-(exact - shares), kind="stable")
+    shares[remainders[: size - shares.sum()]] += 1
+    return [int(share) for share in shares]

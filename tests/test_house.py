@@ -134,7 +134,10 @@ def test_importing_does_no_work() -> None:
         "        seen.append(f'{event} {arguments}')\n"
         "sys.addaudithook(hook)\n"
         "for name in sys.argv[1:]:\n"
-        "    importlib.import_module(name)\n"
+        "    try:\n"
+        "        importlib.import_module(name)\n"
+        "    except ImportError as error:\n"
+        "        print(f'{name}: {error}')\n"
         "    if seen:\n"
         "        print(name, seen)\n"
         "        seen.clear()\n",

@@ -1,0 +1,77 @@
+"""What a run costs: seconds, samples, tokens and memory, measured and kept apart from its results."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Meter:
+    """Counts the work of one stretch of a run, from its start or resumption to its end or interruption.
+
+    `seconds` are monotonic wall seconds inside training steps alone, without evaluating and saving.
+    """
+
+    seconds: float = 0.0
+    steps: int = 0
+    samples: int = 0
+    tokens: int = 0
+    _started: float = field(default=0.0, repr=False)
+
+    def start(self) -> None:
+        """Begin a step."""
+        self._started = time.monotonic()
+
+    def stop(self, *, samples: int, tokens: int) -> None:
+        """End a step that trained on so many texts and real (unpadded) tokens."""
+        self.seconds += time.monotonic() - self._started
+        self.steps += 1
+        self.samples += samples
+        self.tokens += tokens
+
+    def record(self, event: str) -> dict[str, Any]:
+        """The stretch as one line for `cost.jsonl`."""
+        return {
+            "event": event,
+            "train_seconds": round(self.seconds, 4),
+            "steps": self.steps,
+            "samples": self.samples,
+            "tokens": self.tokens,
+            "peak_memory_bytes": peak_memory_bytes(),
+        }
+
+
+def peak_memory_bytes() -> int:
+    """The most memory this process has held so far: of the accelerator if one is used, else resident memory.
+
+    The operating system counts it per process, which is why every run has a process of its own.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
+        return int(torch.cuda.max_memory_allocated())
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def summary(lines: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """All stretches together: train_seconds, samples_per_second, tokens_per_second, peak_memory_bytes.
+
+    Steps that were repeated after a crash count as they were: time and work both.
+    """
+    stretches = [line for line in lines if "train_seconds" in line]
+    seconds = sum(line["train_seconds"] for line in stretches)
+    return {
+        "train_seconds": round(seconds, 3),
+        "samples_per_second": _rate(sum(line["samples"] for line in stretches), seconds),
+        "tokens_per_second": _rate(sum(line["tokens"] for line in stretches), seconds),
+        "peak_memory_bytes": max((line["peak_memory_bytes"] for line in stretches), default=None),
+    }
+
+
+def _rate(count: int, seconds: float) -> float | None:
+    return round(count / seconds, 1) if seconds > 0 and count else None

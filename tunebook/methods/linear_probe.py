@@ -1,0 +1,26 @@
+"""Linear probe: the encoder stays as it was pretrained, only the head trains."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from tunebook.methods import Recipe
+
+if TYPE_CHECKING:
+    from tunebook.models.load import Encoder
+
+VERSION = 1
+
+
+def linear_probe(encoder: Encoder, *, learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3) -> Recipe:
+    """Train the classification head on the frozen encoder's features: the cheapest method, and a floor for others.
+
+    Dropout is off inside the encoder: the features of a text are a constant, by this method's definition.
+    Parameters that the checkpoint does not hold (a pooler that starts random) train with the head.
+    `learning_rate` is the peak per step, before the schedule; Adam's usual 1e-3, as in the source's probes.
+
+    Source: Alain and Bengio 2016, Understanding intermediate layers using linear classifier probes, arXiv 1610.01644.
+    """
+    return Recipe({name: learning_rate for name in encoder.head_names}, encoder_dropout=False)

@@ -1,0 +1,141 @@
+"""A checkpoint in memory: encoder, classification head and tokenizer, always float32."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tunebook.errors import IntegrityError
+from tunebook.models.resolve import Checkpoint, check_files
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A pretrained encoder with its head.
+
+    `model` is the family's stock `AutoModelForSequenceClassification`; `new_names` are the parameters that the
+    checkpoint did not hold and that therefore start random.
+    """
+
+    model: Any
+    tokenizer: Any
+    family: str
+    new_names: frozenset[str]
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """The names of all parameters, in the model's order."""
+        return tuple(name for name, _ in self.model.named_parameters())
+
+    @property
+    def head_names(self) -> tuple[str, ...]:
+        """The parameters of the head: everything outside the encoder, and everything that started random."""
+        prefix = self.model.base_model_prefix + "."
+        return tuple(name for name in self.parameter_names if not name.startswith(prefix) or name in self.new_names)
+
+    @property
+    def longest(self) -> int:
+        """The most tokens of one text, special tokens included, that the encoder has positions for."""
+        return token_limit(self.model.config, self.tokenizer)
+
+
+def token_limit(config: Any, tokenizer: Any) -> int:
+    """Positions of the encoder; RoBERTa's begin after its padding index, so two of its 514 are not for tokens."""
+    positions = getattr(config, "max_position_embeddings", None) or tokenizer.model_max_length
+    if config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet"):
+        positions -= config.pad_token_id + 1
+    return int(min(positions, 1_000_000))
+
+
+def load(
+    checkpoint: Checkpoint,
+    *,
+    label_names: tuple[str, ...],
+    dropout: float | None = None,
+    attention_dropout: float | None = None,
+) -> Encoder:
+    """Load a checkpoint with a fresh head of `len(label_names)` classes, or of one score when there are none.
+
+    The head's first values are a function of torch's random state: seed it before. `dropout` and
+    `attention_dropout` (probabilities) replace the checkpoint's own where given. The weights are float32
+    whatever they were stored as: `transformers` would train a float16 checkpoint in float16.
+
+    Raises:
+        IntegrityError: the files are damaged or are not what the configuration says.
+    """
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+
+    config = AutoConfig.from_pretrained(checkpoint.folder, local_files_only=True, trust_remote_code=False)
+    config = _configured(config, label_names, dropout, attention_dropout)
+    model, info = _read(AutoModelForSequenceClassification, checkpoint.folder, config)
+    tokenizer = load_tokenizer(checkpoint.folder)
+    return Encoder(model, tokenizer, config.model_type, frozenset(info["missing_keys"]))
+
+
+def load_finished(folder: Path) -> Encoder:
+    """Load the encoder, head and tokenizer of a finished run's folder.
+
+    Raises:
+        IntegrityError: the files are damaged, pickled, or name foreign code.
+    """
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+
+    check_files(folder)
+    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    model, info = _read(AutoModelForSequenceClassification, folder, config)
+    if info["missing_keys"]:
+        raise IntegrityError(f"{folder}: the weights lack {sorted(info['missing_keys'])[:3]}; run it again with --fresh")
+    return Encoder(model, load_tokenizer(folder), config.model_type, frozenset())
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The checkpoint's fast tokenizer, as `transformers` loads it."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+
+
+def plain_tokenizer(tokenizer: Any) -> Any:
+    """The `tokenizers.Tokenizer` inside, copied, with the padding and truncation that its file may carry off."""
+    plain = copy.deepcopy(tokenizer.backend_tokenizer)
+    plain.no_padding()
+    plain.no_truncation()
+    return plain
+
+
+def _configured(config: Any, label_names: tuple[str, ...], dropout: float | None, attention_dropout: float | None) -> Any:
+    config.num_labels = len(label_names) or 1
+    if label_names:
+        config.id2label = dict(enumerate(label_names))
+        config.label2id = {name: index for index, name in enumerate(label_names)}
+    config.problem_type = "single_label_classification" if label_names else "regression"
+    for name in ("attention_probs_dropout_prob", "attention_dropout"):
+        if attention_dropout is not None and hasattr(config, name):
+            setattr(config, name, attention_dropout)
+    hidden = ("hidden_dropout_prob", "dropout", "embedding_dropout", "mlp_dropout", "classifier_dropout",
+              "seq_classif_dropout", "cls_dropout", "pooler_dropout", "classifier_dropout_prob")  # fmt: skip
+    for name in hidden:
+        if dropout is not None and hasattr(config, name):
+            setattr(config, name, dropout)
+    return config
+
+
+def _read(auto: Any, folder: Path, config: Any) -> tuple[Any, dict[str, Any]]:
+    import torch
+    from safetensors import SafetensorError
+
+    try:
+        model, info = auto.from_pretrained(
+            folder,
+            config=config,
+            dtype=torch.float32,
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
+        )
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise IntegrityError(f"{folder}: the weights cannot be read ({error}); fetch the checkpoint again") from None
+    return model, info

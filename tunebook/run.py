@@ -1,0 +1,371 @@
+"""One run: the whole flow on one screen. Calling it again resumes it, and does nothing once it is finished."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tunebook import cost, data, durable, environment, methods, metrics, spec
+from tunebook.book import card
+from tunebook.book import folder as book_folder
+from tunebook.book.lock import hold
+from tunebook.errors import Diverged, Interrupted, TunebookError, UsageError
+from tunebook.models import resolve
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tunebook.book import Book
+    from tunebook.data.dataset import Dataset, Split
+    from tunebook.environment import Hardware
+    from tunebook.models.load import Encoder
+    from tunebook.train import Control, Labelled, Loop
+
+DEFAULT_MAX_LENGTH = 512
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run, none of which changes what is computed, `device` apart: that is part of the environment."""
+
+    device: str = "auto"
+    allow_download: bool = False
+    accept_environment: bool = False
+    fresh: bool = False
+    wait: bool = False
+    keep: str = "best"
+    snapshot_seconds: float = 300.0
+    snapshot_steps: int | None = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run whose checkpoint and dataset are on this machine, so that its identity is known."""
+
+    spec: spec.RunSpec
+    checkpoint: resolve.Checkpoint | None
+    dataset: Dataset
+    identity: dict[str, Any]
+    run_id: str
+    folder: Path
+
+
+def prepare(run_spec: spec.RunSpec, book: Book, *, allow_download: bool = False) -> Prepared:
+    """Find the checkpoint, read the dataset, and compute the run's identity. Needs no torch.
+
+    Raises:
+        UsageError: the checkpoint or the data is not there.
+        DataRejected: the data is not what it should be.
+        IntegrityError: the checkpoint's files are not to be trusted.
+    """
+    checkpoint = None
+    if run_spec.checkpoint != spec.NO_CHECKPOINT:
+        checkpoint = resolve.resolve(run_spec.checkpoint, allow_download=allow_download)
+    dataset = data.load(run_spec.dataset.source(), cache=book.cache)
+    identity = spec.identity(run_spec, checkpoint.fingerprint if checkpoint else None, dataset)
+    run_id = spec.fingerprint(identity)
+    name = book_folder.folder_name(
+        checkpoint.name if checkpoint else spec.NO_CHECKPOINT, run_spec.method.name, dataset.name, run_spec.seed, run_id
+    )
+    return Prepared(run_spec, checkpoint, dataset, identity, run_id, book.runs / name)
+
+
+def run(prepared: Prepared, book: Book, options: Options, control: Control) -> dict[str, Any]:
+    """Train, evaluate and seal one run; returns its `result.json`.
+
+    Raises:
+        Busy: another process is at it (`options.wait` waits instead).
+        Interrupted: a signal asked to stop; the same call resumes.
+        Diverged: the loss stayed not finite.
+        UsageError: an interrupted run would continue in another environment, `options.accept_environment` apart.
+    """
+    with hold(prepared.folder, wait=options.wait):
+        if options.fresh:
+            _clear(prepared.folder)
+        stored = book_folder.read_result(prepared.folder)
+        if stored is not None:
+            return stored
+        durable.sweep(prepared.folder)
+        (prepared.folder / "failure.json").unlink(missing_ok=True)
+        durable.write_json(prepared.folder / "run.json", describe(prepared))
+        try:
+            return _baseline(prepared) if prepared.checkpoint is None else _finetune(prepared, book, options, control)
+        except Interrupted:
+            raise
+        except TunebookError as error:
+            kind = "diverged" if isinstance(error, Diverged) else "failed"
+            durable.write_json(prepared.folder / "failure.json", {"status": kind, "message": str(error), "exit_code": error.exit_code})
+            raise
+
+
+def describe(prepared: Prepared) -> dict[str, Any]:
+    """What `run.json` holds: the run's identity, and what was declared, with names and licences."""
+    checkpoint, dataset = prepared.checkpoint, prepared.dataset
+    row = checkpoint.row if checkpoint else None
+    return {
+        "run": prepared.run_id,
+        "identity": prepared.identity,
+        "spec": prepared.spec.model_dump(),
+        "checkpoint": {
+            "name": checkpoint.name if checkpoint else spec.NO_CHECKPOINT,
+            "repository": row.repository if row else None,
+            "licence": row.licence if row else None,
+        },
+        "dataset": {
+            "name": dataset.name,
+            "task": dataset.task,
+            "label_names": list(dataset.label_names),
+            "licence": dataset.licence,
+            "redistributable": dataset.redistributable,
+        },
+    }
+
+
+# ------------------------------------------------------------------------------ fine-tuning
+
+
+def _finetune(prepared: Prepared, book: Book, options: Options, control: Control) -> dict[str, Any]:
+    hardware = environment.hardware(options.device, prepared.spec.train.precision)
+    environment.make_repeatable(hardware)
+    encoder = _load(prepared)
+    _record_environment(prepared.folder, hardware, encoder, options)
+    loop = build_loop(prepared, book, encoder, hardware, control)
+    state = loop.run()
+    optimizer_digest = _digest_tensors(loop)
+    loop.finish()
+    result = {
+        "steps": state.step,
+        "best_step": state.best_step,
+        "selected_on": loop.select_on if state.best_step is not None else None,
+        "train_loss": _last_epoch_loss(prepared.folder, loop.plan.steps_per_epoch),
+        "max_length": loop.train.store.meta["max_length"],
+        "optimizer_sha256": optimizer_digest,
+        "trainable_parameters": trainable_parameters(encoder, loop.recipe),
+    }
+    predictions, cut = _predict_splits(prepared, book, encoder, loop)
+    weights = _save_weights(prepared.folder, encoder) if options.keep == "best" else {"weights_bytes": 0}
+    return _seal(prepared, {**result, **weights, "cut_texts": cut}, predictions)
+
+
+def _load(prepared: Prepared) -> Encoder:
+    """The encoder with a head whose first values are a function of the seed."""
+    import torch
+
+    from tunebook.models.load import load
+
+    assert prepared.checkpoint is not None
+    torch.manual_seed(prepared.spec.seed)
+    settings = prepared.spec.train
+    return load(
+        prepared.checkpoint,
+        label_names=prepared.dataset.label_names,
+        dropout=settings.dropout,
+        attention_dropout=settings.attention_dropout,
+    )
+
+
+def build_loop(prepared: Prepared, book: Book, encoder: Encoder, hardware: Hardware, control: Control) -> Loop:
+    """The training loop of a run, its texts tokenised, nothing trained yet."""
+    from tunebook.train import Loop
+
+    chosen = prepared.spec.method
+    recipe = methods.method(chosen.name).function(encoder, **chosen.settings)
+    splits = prepared.dataset.splits
+    validation = labelled(prepared, book, encoder, splits["validation"]) if "validation" in splits else None
+    return Loop(
+        encoder,
+        recipe,
+        labelled(prepared, book, encoder, splits["train"]),
+        validation,
+        settings=prepared.spec.train,
+        seed=prepared.spec.seed,
+        label_names=prepared.dataset.label_names,
+        hardware=hardware,
+        folder=prepared.folder,
+        control=control,
+    )
+
+
+def labelled(prepared: Prepared, book: Book, encoder: Encoder, split: Split) -> Labelled:
+    """A split's texts as tokens, with its labels.
+
+    Raises:
+        UsageError: `max_length` is more than the checkpoint has positions for.
+    """
+    from tunebook.models.load import plain_tokenizer
+    from tunebook.train import Labelled
+
+    settings = prepared.spec.train
+    max_length = settings.max_length or min(DEFAULT_MAX_LENGTH, encoder.longest)
+    if max_length > encoder.longest:
+        raise UsageError(f"max_length is {max_length}, but {prepared.spec.checkpoint} has positions for {encoder.longest} tokens")
+    tokenizer = plain_tokenizer(encoder.tokenizer)
+    store = data.tokenise(
+        split,
+        tokenizer,
+        tokenizer_hash=hashlib.sha256(tokenizer.to_str().encode()).hexdigest(),
+        max_length=max_length,
+        long=settings.long,
+        cache=book.cache,
+    )
+    return Labelled(store, split.labels)
+
+
+def trainable_parameters(encoder: Encoder, recipe: methods.Recipe) -> dict[str, int]:
+    """How many values train, in the encoder and in the head."""
+    head = set(encoder.head_names)
+    sizes = {name: parameter.numel() for name, parameter in encoder.model.named_parameters() if name in recipe.learning_rates}
+    return {
+        "encoder": sum(size for name, size in sizes.items() if name not in head),
+        "head": sum(size for name, size in sizes.items() if name in head),
+    }
+
+
+def _record_environment(folder: Path, hardware: Hardware, encoder: Encoder, options: Options) -> None:
+    """Store the environment, and refuse to continue in another one than the run began in."""
+    current = environment.describe(hardware, encoder.model.config._attn_implementation)
+    stored = book_folder.read_json(folder / "environment.json")
+    if stored is not None and book_folder.has_snapshots(folder):
+        changed = environment.differences(stored.get("began_in", stored), current)
+        if changed and not options.accept_environment:
+            raise UsageError(
+                "this run began in another environment, and would not end with the same bytes: "
+                + "; ".join(changed)
+                + ". Continue there, begin anew with --fresh, or go on with --accept-environment, which marks the run"
+            )
+        if changed:
+            current = {**current, "began_in": stored.get("began_in", stored)}
+    durable.write_json(folder / "environment.json", current)
+
+
+def _predict_splits(
+    prepared: Prepared, book: Book, encoder: Encoder, loop: Loop
+) -> tuple[dict[str, np.ndarray], dict[str, int]]:
+    """Logits of every split that is not trained on, and how many texts of each split were cut.
+
+    Training is over: this is the one place that opens the test split.
+    """
+    predictions, cut = {}, {"train": loop.train.store.meta["cut"]}
+    for name, split in prepared.dataset.splits.items():
+        if name != "train":
+            store = labelled(prepared, book, encoder, split).store
+            predictions[name], cut[name] = loop.predict(store), store.meta["cut"]
+    return predictions, cut
+
+
+def _last_epoch_loss(folder: Path, steps_per_epoch: int) -> float | None:
+    """The mean training loss over the last epoch's steps."""
+    losses = [line["train/loss"] for line in durable.read_lines(folder / "metrics.jsonl") if line.get("train/loss") is not None]
+    recent = losses[-steps_per_epoch:]
+    return sum(recent) / len(recent) if recent else None
+
+
+def _digest_tensors(loop: Loop) -> str:
+    """One digest over the optimiser's final state, which itself is not kept."""
+    from tunebook import optim
+
+    digest = hashlib.sha256()
+    for name, tensor in sorted(optim.state(loop.optimizer).items()):
+        digest.update(name.encode() + tensor.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _save_weights(folder: Path, encoder: Encoder) -> dict[str, Any]:
+    """The selected weights in the layout that `from_pretrained` and `pipeline` read."""
+    staged = folder / ".tmp-weights"
+    shutil.rmtree(staged, ignore_errors=True)
+    encoder.model.save_pretrained(staged)
+    encoder.tokenizer.save_pretrained(staged)
+    for path in sorted(staged.iterdir()):
+        durable.write_file(folder / path.name, path.read_bytes())
+    shutil.rmtree(staged)
+    weights = folder / "model.safetensors"
+    return {"weights_bytes": weights.stat().st_size, "weights_sha256": durable.sha256_file(weights)}
+
+
+# ------------------------------------------------------------------------------ baselines and sealing
+
+
+def _baseline(prepared: Prepared) -> dict[str, Any]:
+    """A method that needs no checkpoint: fitted on train, measured on the other splits."""
+    durable.write_json(prepared.folder / "environment.json", environment.describe(None, None))
+    (prepared.folder / "cost.jsonl").unlink(missing_ok=True)
+    meter, chosen, dataset = cost.Meter(), prepared.spec.method, prepared.dataset
+    train = dataset.splits["train"]
+    meter.start()
+    predict = methods.method(chosen.name).function(train, len(dataset.label_names), **chosen.settings)
+    meter.stop(samples=len(train), tokens=0)
+    durable.append_line(prepared.folder / "cost.jsonl", meter.record("trained"))
+    predictions = {name: predict(split) for name, split in dataset.splits.items() if name != "train"}
+    result = {"trainable_parameters": {"encoder": 0, "head": 0}, "weights_bytes": 0}
+    return _seal(prepared, result, predictions)
+
+
+def _seal(prepared: Prepared, result: Mapping[str, Any], predictions: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Write predictions, card and, last, the result, which makes the run finished."""
+    folder, dataset = prepared.folder, prepared.dataset
+    scored = {name: (dataset.splits[name].ids, dataset.splits[name].labels, logits) for name, logits in predictions.items()}
+    book_folder.write_predictions(folder / "predictions.parquet", scored)
+    sealed = {
+        **result,
+        "run": prepared.run_id,
+        "metrics": {
+            name: metrics.evaluate(logits, labels, label_names=dataset.label_names, task=dataset.task)
+            for name, (_, labels, logits) in scored.items()
+        },
+        "examples": {name: len(split) for name, split in dataset.splits.items()},
+        "notes": dict(dataset.notes),
+    }
+    spent = cost.summary(durable.read_lines(folder / "cost.jsonl"))
+    card_text = card.render(describe(prepared), sealed, book_folder.read_json(folder / "environment.json") or {}, spent)
+    durable.write_file(folder / "README.md", card_text.encode())
+    book_folder.seal(folder, sealed)
+    book_folder.prune_snapshots(folder, keep=set())
+    return sealed
+
+
+def _clear(folder: Path) -> None:
+    """Forget everything of a run but its lock."""
+    for path in folder.iterdir():
+        if path.name != ".lock":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def as_object(folder: Path) -> dict[str, Any]:
+    """A run as `--json` shows it: run, status, checkpoint, dataset, method, seed, metrics, cost."""
+    declared = book_folder.read_json(folder / "run.json") or {}
+    result = book_folder.read_result(folder) or {}
+    failure = book_folder.read_json(folder / "failure.json")
+    spent = cost.summary(durable.read_lines(folder / "cost.jsonl"))
+    found = {
+        "run": declared["run"],
+        "folder": folder.name,
+        "status": book_folder.status(folder),
+        "checkpoint": declared["checkpoint"]["name"],
+        "dataset": declared["dataset"]["name"],
+        "method": declared["spec"]["method"]["name"],
+        "settings": declared["spec"]["method"]["settings"],
+        "seed": declared["spec"]["seed"],
+        "metrics": result.get("metrics", {}),
+        "cost": {
+            **spent,
+            "trainable_parameters": result.get("trainable_parameters"),
+            "weights_bytes": result.get("weights_bytes"),
+        },
+        "result": {key: value for key, value in result.items() if key not in ("metrics", "trainable_parameters", "run")},
+    }
+    return found | ({"error": failure["message"]} if failure else {})
+
+
+def options_from(values: Mapping[str, Any]) -> Options:
+    """Options from plain values, as a worker receives them."""
+    return Options(**values)
+
+
+def options_as_values(options: Options) -> dict[str, Any]:
+    """Options as plain values, to hand to a worker."""
+    return asdict(options)

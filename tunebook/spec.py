@@ -1,0 +1,261 @@
+"""What is asked for: an experiment and its runs, every fault at once, and the identity of a run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from tunebook import data, methods, metrics, toml_file
+from tunebook.data.dataset import DataSource
+from tunebook.durable import canonical_json
+from tunebook.errors import UsageError
+from tunebook.models import resolve
+from tunebook.registry import did_you_mean
+
+LOOP_VERSION = 1
+NO_CHECKPOINT = "none"
+BASELINES = ("majority", "tfidf_logreg")
+
+Model = TypeVar("Model", bound=BaseModel)
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class TrainSpec(_Strict):
+    """How to train. The defaults are meant for somebody with 2,000 own texts; the learning rate is the method's.
+
+    Units: `max_length` tokens, `micro_batch_tokens` padded tokens per forward pass, `*_fraction` of all steps.
+    """
+
+    epochs: Annotated[int, Field(ge=1, le=1000)] = 3
+    min_steps: Annotated[int, Field(ge=0, le=10**7)] = 300
+    batch_size: Annotated[int, Field(ge=1, le=65536)] = 32
+    micro_batch_tokens: Annotated[int, Field(ge=1, le=10**7)] = 16384
+    max_length: Annotated[int, Field(ge=4, le=65536)] | None = None
+    long: Literal["head", "head+tail", "windows"] = "head"
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    warmup_fraction: Fraction = 0.1
+    weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.01
+    max_grad_norm: Annotated[float, Field(gt=0, le=1e6)] = 1.0
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.999
+    epsilon: Annotated[float, Field(gt=0, le=1)] = 1e-8
+    dropout: Fraction | None = None
+    attention_dropout: Fraction | None = None
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    class_weights: Literal["none", "balanced"] = "none"
+    eval_steps: Annotated[int, Field(ge=1, le=10**7)] | None = None
+    early_stopping_patience: Annotated[int, Field(ge=1, le=1000)] | None = None
+    select_on: str | None = None
+
+    @model_validator(mode="after")
+    def _metric_exists(self) -> TrainSpec:
+        if self.select_on is not None and self.select_on not in metrics.rows():
+            raise ValueError(f"unknown metric {self.select_on!r} in select_on; {did_you_mean(self.select_on, metrics.rows())}")
+        return self
+
+
+def _as_list(value: Any) -> Any:
+    return value.split(",") if isinstance(value, str) else value
+
+
+class DatasetSpec(_Strict):
+    """A dataset by name, or an own file by `path` with its columns; how it is split and how much of it is used."""
+
+    name: str | None = None
+    path: str | None = None
+    text: Annotated[list[str], BeforeValidator(_as_list), Field(max_length=2)] = []
+    label: str | None = None
+    validation: str | None = None
+    test: str | None = None
+    group: str | None = None
+    split_by: str | None = None
+    task: Literal["classification", "regression"] | None = None
+    encoding: str = "utf-8"
+    train_size: Annotated[int, Field(ge=1)] | None = None
+    keep_leaks: bool = False
+    drop_bad: Annotated[int, Field(ge=0)] = 0
+    files: str | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> DatasetSpec:
+        if (self.name is None) == (self.path is None):
+            raise ValueError("a dataset has either a name or a path")
+        if self.name is not None and self.name not in data.rows():
+            raise ValueError(f"unknown dataset {self.name!r}; {did_you_mean(self.name, data.rows())}")
+        if self.path is not None and (not self.text or self.label is None):
+            raise ValueError(f"the file {self.path!r} needs text (one column, or two for a pair) and label (a column)")
+        return self
+
+    def source(self) -> DataSource:
+        """The same values as the data layer takes them."""
+        return DataSource(**{**self.model_dump(), "text": tuple(self.text)})
+
+
+class MethodSpec(_Strict):
+    """A method with all its hyperparameters, defaults filled in."""
+
+    name: str
+    settings: dict[str, Any]
+
+
+def _dataset(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return {"name": value}
+
+
+def _method(value: Any) -> Any:
+    """`"lora"` or `{name = "lora", rank = 8}` as a method with every setting; faults name the setting."""
+    if isinstance(value, MethodSpec):
+        return value
+    given = {"name": value} if isinstance(value, str) else dict(value) if isinstance(value, dict) else {}
+    name = given.pop("name", None)
+    if not isinstance(name, str):
+        raise ValueError(f"expected a method's name or a table with a name, got {value!r}")
+    if name not in methods.rows():
+        raise ValueError(f"unknown method {name!r}; {did_you_mean(name, methods.rows())}")
+    settings = methods.method(name).settings
+    try:
+        return MethodSpec(name=name, settings=settings(**given.get("settings", given)).model_dump())
+    except ValidationError as error:
+        raise ValueError("; ".join(f"{name}: {fault}" for fault in toml_file.faults(error, settings))) from None
+
+
+def _checkpoint(value: str) -> str:
+    if value != NO_CHECKPOINT and not resolve.exists(value):
+        raise ValueError(resolve.unknown(value))
+    return value
+
+
+Checkpoint = Annotated[str, Field(min_length=1, max_length=400), BeforeValidator(_checkpoint)]
+Dataset = Annotated[DatasetSpec, BeforeValidator(_dataset)]
+Method = Annotated[MethodSpec, BeforeValidator(_method)]
+
+
+class RunSpec(_Strict):
+    """One point of the grid with one seed: what a worker needs to train it, and nothing about this machine."""
+
+    checkpoint: Checkpoint
+    dataset: Dataset
+    method: Method
+    train: TrainSpec = TrainSpec()
+    seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _fits(self) -> RunSpec:
+        if methods.method(self.method.name).needs_checkpoint == (self.checkpoint == NO_CHECKPOINT):
+            raise ValueError(f"method {self.method.name!r} and checkpoint {self.checkpoint!r} do not go together")
+        return self
+
+
+class Experiment(_Strict):
+    """A question, and the grid of runs that answers it: checkpoints x datasets x methods x seeds."""
+
+    question: str = ""
+    checkpoints: Annotated[list[Checkpoint], Field(min_length=1)]
+    datasets: Annotated[list[Dataset], Field(min_length=1)]
+    methods: Annotated[list[Method], Field(min_length=1, default=["full"], validate_default=True)]
+    seeds: Annotated[int, Field(ge=1)] | Annotated[list[Seed], Field(min_length=1)] = 3
+    baselines: bool = True
+    max_runs: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    train: TrainSpec = TrainSpec()
+
+    @property
+    def size(self) -> int:
+        """How many runs of checkpoints the grid has, baselines not counted; computed without expanding it."""
+        seeds = self.seeds if isinstance(self.seeds, int) else len(self.seeds)
+        return len(self.checkpoints) * len(self.datasets) * len(self.methods) * seeds
+
+    @model_validator(mode="after")
+    def _not_too_large(self) -> Experiment:
+        if self.size > self.max_runs:
+            raise ValueError(f"the grid has {self.size:,} runs, max_runs is {self.max_runs:,}; split it, or raise max_runs")
+        return self
+
+    def runs(self) -> list[RunSpec]:
+        """The grid in order: by dataset its baselines, then by checkpoint, method and seed."""
+        expanded: list[RunSpec] = []
+        for dataset in self.datasets:
+            expanded += [_baseline(name, dataset) for name in BASELINES if self.baselines]
+            expanded += [
+                RunSpec(checkpoint=checkpoint, dataset=dataset, method=method, train=self.train, seed=seed)
+                for checkpoint in self.checkpoints
+                for method in self.methods
+                for seed in (range(self.seeds) if isinstance(self.seeds, int) else self.seeds)
+            ]
+        return expanded
+
+
+def _baseline(name: str, dataset: DatasetSpec) -> RunSpec:
+    settings = methods.method(name).settings().model_dump()
+    return RunSpec(checkpoint=NO_CHECKPOINT, dataset=dataset, method=MethodSpec(name=name, settings=settings))
+
+
+def experiment(values: Mapping[str, Any], origin: str) -> Experiment:
+    """A checked experiment from plain values.
+
+    Raises:
+        UsageError: every fault, each with its key path, what came, what was expected and the nearest names.
+    """
+    return _checked(Experiment, values, origin)
+
+
+def run_spec(values: Mapping[str, Any], origin: str) -> RunSpec:
+    """A checked run from plain values, as `experiment` does it.
+
+    Raises:
+        UsageError: every fault at once.
+    """
+    return _checked(RunSpec, values, origin)
+
+
+def _checked(model: type[Model], values: Mapping[str, Any], origin: str) -> Model:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        found = toml_file.faults(error, model)
+        raise UsageError("\n  ".join([f"{origin}: {len(found)} fault{'s' * (len(found) > 1)}", *found])) from None
+
+
+def read_experiment(path: Path, assignments: tuple[str, ...] = ()) -> Experiment:
+    """The experiment that a TOML file declares, with `key.path=value` assignments applied.
+
+    Raises:
+        UsageError: the file is missing, too large, not TOML, or has faults; all of them are named.
+    """
+    return experiment(toml_file.override(toml_file.parse(toml_file.read(path), str(path)), assignments), str(path))
+
+
+def identity(spec: RunSpec, checkpoint_fingerprint: str | None, dataset: data.Dataset) -> dict[str, Any]:
+    """Everything that a run's results are a function of, the environment apart, as plain values.
+
+    The dataset stands here by what was read, not by where it lay: moving or renaming a file changes nothing.
+    """
+    return {
+        "checkpoint": checkpoint_fingerprint,
+        "splits": {name: split.fingerprint for name, split in dataset.splits.items()},
+        "data": {
+            "task": dataset.task,
+            "label_names": list(dataset.label_names),
+            "train_size": spec.dataset.train_size,
+            "reader": dataset.reader_version,
+        },
+        "method": {**spec.method.model_dump(), "version": methods.method(spec.method.name).version},
+        "train": spec.train.model_dump() if spec.checkpoint != NO_CHECKPOINT else None,
+        "seed": spec.seed,
+        "loop": LOOP_VERSION,
+    }
+
+
+def fingerprint(identity: Mapping[str, Any]) -> str:
+    """The sha256 of an identity's canonical JSON, in hex: the run's id."""
+    return hashlib.sha256(canonical_json(identity).encode()).hexdigest()

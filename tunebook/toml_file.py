@@ -1,0 +1,155 @@
+"""Read a small TOML file safely, change single keys of it, and say every fault of it at once."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from tunebook.errors import UsageError
+from tunebook.registry import nearest
+
+MAX_BYTES = 64 * 1024
+MAX_LINE_BYTES = 4 * 1024
+MAX_NESTING = 16
+
+
+def read(path: Path) -> str:
+    """The text of a TOML file that is small enough to be parsed.
+
+    The limits are checked before parsing: a key of 40 KB with dots alone takes Python's parser nine seconds.
+
+    Raises:
+        UsageError: no such file, over 64 KiB, a line over 4 KiB, nesting over 16, or not UTF-8.
+    """
+    if not path.is_file():
+        raise UsageError(f"there is no file {str(path)!r}; `tunebook list experiments` shows the declared ones")
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise UsageError(f"{path}: {size:,} bytes, at most {MAX_BYTES:,} are read; a declaration is a page, not data")
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not UTF-8 at byte {error.start}; save the file as UTF-8") from None
+    _check_shape(text, path)
+    return text
+
+
+def _check_shape(text: str, path: Path) -> None:
+    for number, line in enumerate(text.splitlines(), start=1):
+        if len(line.encode()) > MAX_LINE_BYTES:
+            raise UsageError(f"{path}, line {number}: over {MAX_LINE_BYTES:,} bytes; break the line")
+        if line.split("=")[0].count(".") > MAX_NESTING:
+            raise UsageError(f"{path}, line {number}: over {MAX_NESTING} levels of keys; at most {MAX_NESTING}")
+    depth = deepest = 0
+    for character in text:
+        depth += (character in "[{") - (character in "]}")
+        deepest = max(deepest, depth)
+    if deepest > MAX_NESTING:
+        raise UsageError(f"{path}: brackets nested {deepest} deep; at most {MAX_NESTING}")
+
+
+def parse(text: str, origin: str) -> dict[str, Any]:
+    """The values of a TOML text.
+
+    Raises:
+        UsageError: it is not TOML; the message names line and column.
+    """
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{origin}: not valid TOML: {str(error) or 'nested too deeply'}") from None
+
+
+def override(values: Mapping[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
+    """The values with `key.path=value` assignments applied; a value is TOML where it parses, else text.
+
+    Raises:
+        UsageError: an assignment has no `=`, or its path runs through something that is not a table.
+
+    Example:
+        >>> override({"train": {"epochs": 3}}, ["train.epochs=1", "question=Why?"])
+        {'train': {'epochs': 1}, 'question': 'Why?'}
+    """
+    changed: dict[str, Any] = {key: dict(value) if isinstance(value, dict) else value for key, value in values.items()}
+    for assignment in assignments:
+        key, separator, text = assignment.partition("=")
+        if not separator or not key.strip():
+            raise UsageError(f"--set {assignment!r}: expected key.path=value, for instance train.epochs=1")
+        _assign(changed, key.strip().split("."), _value(text), assignment)
+    return changed
+
+
+def _value(text: str) -> Any:
+    if len(text) > MAX_LINE_BYTES:
+        raise UsageError(f"--set: a value of {len(text):,} characters; at most {MAX_LINE_BYTES:,}")
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (ValueError, RecursionError):
+        return text
+
+
+def _assign(table: dict[str, Any], path: Sequence[str], value: Any, assignment: str) -> None:
+    for key in path[:-1]:
+        inner = table.setdefault(key, {})
+        if not isinstance(inner, dict):
+            raise UsageError(f"--set {assignment!r}: {key!r} is not a table but {inner!r}")
+        table[key] = table = dict(inner)
+    table[path[-1]] = value
+
+
+def faults(error: ValidationError, model: type[BaseModel]) -> list[str]:
+    """One line per fault: the key's path, what came, what was expected, the nearest valid names."""
+    return [_fault(dict(fault), model) for fault in error.errors(include_url=False)]
+
+
+def _fault(fault: dict[str, Any], model: type[BaseModel]) -> str:
+    where = _path(fault["loc"]) or "the file"
+    if fault["type"] == "extra_forbidden":
+        names = _fields_at(model, fault["loc"][:-1])
+        near = nearest(str(fault["loc"][-1]), names)
+        hint = f"did you mean {', '.join(map(repr, near))}?" if near else f"known: {', '.join(sorted(names))}"
+        return f"{where}: unknown key; {hint}"
+    if fault["type"] == "missing":
+        return f"{where}: missing; it must be given"
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "value_error":
+        return f"{where}: {message}"
+    return f"{where}: got {_shown(fault['input'])}; {message[0].lower()}{message[1:]}"
+
+
+def _path(location: Sequence[str | int]) -> str:
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _fields_at(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
+    for part in location:
+        if isinstance(part, int):
+            continue
+        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+        inner = _model_in(annotation)
+        if inner is None:
+            return []
+        model = inner
+    return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _model_in(argument)
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,353 @@
+"""The training loop: steps, validation, snapshots, and resuming to the same bits."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from tunebook import cost, durable, evaluate, metrics, optim
+from tunebook.book import folder as book_folder
+from tunebook.data import batches
+from tunebook.environment import Hardware
+from tunebook.errors import Diverged, Interrupted
+from tunebook.methods import Recipe
+from tunebook.models.dropout import use_word_dropout
+from tunebook.models.embedding import use_row_embedding
+from tunebook.models.head import fold_scale
+from tunebook.models.load import Encoder
+from tunebook.spec import TrainSpec
+
+if TYPE_CHECKING:
+    from tunebook.data.tokens import TokenStore
+
+MOST_EVALUATIONS = 10
+BAD_STEPS_TO_DIVERGE = 10
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Tokenised texts with their labels: int64 classes or float32 scores of shape `(texts,)`."""
+
+    store: TokenStore
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many steps, and after which of them validation is measured: a function of sizes and settings."""
+
+    steps_per_epoch: int
+    total_steps: int
+    eval_every: int
+
+    @classmethod
+    def of(cls, count: int, settings: TrainSpec) -> Plan:
+        """The plan for `count` training texts. Epochs are rounded up to `min_steps`; a validation per epoch,
+        but not over ten of them unless `eval_steps` asks."""
+        per_epoch = batches.steps_per_epoch(count, settings.batch_size)
+        total = max(settings.epochs * per_epoch, settings.min_steps)
+        every = settings.eval_steps or max(per_epoch, math.ceil(total / MOST_EVALUATIONS))
+        return cls(per_epoch, total, every)
+
+    def evaluates_after(self, step: int) -> bool:
+        """Whether validation is measured when `step` steps are done."""
+        return step % self.eval_every == 0 or step == self.total_steps
+
+
+@dataclass
+class State:
+    """What a snapshot keeps beside weights and optimiser; the rest is a function of seed and step."""
+
+    step: int = 0
+    lines: int = 0
+    best_step: int | None = None
+    best_score: float | None = None
+    worse_evaluations: int = 0
+    bad_steps: int = 0
+    has_stopped_early: bool = False
+
+
+@dataclass
+class Control:
+    """How the outside steers a loop, none of which changes its results.
+
+    `stop` returns the number of a signal that asked to stop, or None. `tell` hears of every step. A snapshot is
+    saved every `snapshot_seconds`, and every `snapshot_steps` where given.
+    """
+
+    stop: Callable[[], int | None] = lambda: None
+    tell: Callable[[dict[str, Any]], None] = lambda event: None
+    snapshot_seconds: float = 300.0
+    snapshot_steps: int | None = None
+    _last: float = field(default_factory=time.monotonic)
+
+    def wants_snapshot(self, step: int) -> bool:
+        """Whether it is time for one."""
+        by_steps = self.snapshot_steps is not None and step % self.snapshot_steps == 0
+        return by_steps or time.monotonic() - self._last > self.snapshot_seconds
+
+    def saved(self) -> None:
+        """Start the wait for the next snapshot."""
+        self._last = time.monotonic()
+
+
+class Loop:
+    """One run's training, from its first step or its newest snapshot to its selected weights.
+
+    The state is the step: batches, dropout masks and learning rates are functions of (seed, step), so a loop that
+    is stopped anywhere and continued ends with the same bits.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        recipe: Recipe,
+        train: Labelled,
+        validation: Labelled | None,
+        *,
+        settings: TrainSpec,
+        seed: int,
+        label_names: tuple[str, ...],
+        hardware: Hardware,
+        folder: Path,
+        control: Control,
+    ) -> None:
+        self.encoder, self.recipe, self.settings, self.seed = encoder, recipe, settings, seed
+        self.train, self.validation, self.label_names = train, validation, label_names
+        self.hardware, self.folder, self.control = hardware, folder, control
+        self.plan = Plan.of(len(train.store), settings)
+        self.state = State()
+        self.meter = cost.Meter()
+        self.pad_id = encoder.model.config.pad_token_id or 0
+        self.task = "classification" if label_names else "regression"
+        self.select_on = settings.select_on or ("accuracy" if label_names else "pearson")
+        self.mean, self.deviation = _scale(train.labels, self.task)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        model = self.encoder.model
+        self.optimizer = optim.build(model, self.recipe.learning_rates, self.settings)
+        if self.hardware.device.type == "cpu":
+            use_word_dropout(model)
+            use_row_embedding(model)
+        model.to(self.hardware.device)
+        labels = (self.train.labels - self.mean) / self.deviation if self.task == "regression" else self.train.labels
+        self.labels = torch.from_numpy(np.ascontiguousarray(labels)).to(self.hardware.device)
+        self.class_weights = self._class_weights()
+
+    def _class_weights(self) -> torch.Tensor | None:
+        """Weights that make every class count the same in the loss; None where classes count by their texts."""
+        if self.settings.class_weights == "none" or self.task == "regression":
+            return None
+        counts = np.bincount(self.train.labels, minlength=len(self.label_names))
+        weights = len(self.train.labels) / (len(counts) * np.maximum(counts, 1))
+        return torch.tensor(weights, dtype=torch.float32, device=self.hardware.device)
+
+    # ---------------------------------------------------------------- the flow
+
+    def run(self) -> State:
+        """Train to the end, from the first step or the newest sound snapshot.
+
+        Raises:
+            Interrupted: a signal asked to stop; a snapshot is saved.
+            Diverged: ten steps in a row had a loss or gradient that is not finite.
+            IntegrityError: snapshots are there and none is sound.
+            NoSpace: the disk is full; the snapshots before are intact.
+        """
+        self._resume()
+        try:
+            while self.state.step < self.plan.total_steps and not self.state.has_stopped_early:
+                self._advance()
+        finally:
+            durable.append_line(self.folder / "cost.jsonl", self.meter.record("trained"))
+        return self.state
+
+    def _advance(self) -> None:
+        self._step()
+        is_better = self.validation is not None and self.plan.evaluates_after(self.state.step) and self._evaluate()
+        signal_number = self.control.stop()
+        if is_better or signal_number or self.control.wants_snapshot(self.state.step):
+            self._save()
+        if signal_number:
+            raise Interrupted(f"stopped after step {self.state.step} of {self.plan.total_steps}, saved", signal_number)
+
+    def _step(self) -> None:
+        state, settings = self.state, self.settings
+        self.meter.start()
+        texts = batches.batch_at(
+            state.step, count=len(self.train.store), batch_size=settings.batch_size, seed=self.seed
+        )
+        scale = optim.scale_at(state.step, self.plan.total_steps, settings)
+        optim.set_scale(self.optimizer, scale)
+        loss, tokens = self.accumulate(texts)
+        norm = float(torch.nn.utils.clip_grad_norm_(self._trained(), settings.max_grad_norm))
+        is_finite = math.isfinite(loss) and math.isfinite(norm)
+        if is_finite:
+            self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=False)
+        self.meter.stop(samples=len(texts), tokens=tokens)
+        state.step += 1
+        state.bad_steps = 0 if is_finite else state.bad_steps + 1
+        self._log_step(loss, norm, scale, texts if not is_finite else None)
+        if state.bad_steps == BAD_STEPS_TO_DIVERGE:
+            raise Diverged(
+                f"the loss or its gradient was not finite in {BAD_STEPS_TO_DIVERGE} steps in a row, up to step "
+                f"{state.step}; lower the learning rate, or train in float32"
+            )
+
+    def accumulate(self, texts: np.ndarray) -> tuple[float, int]:
+        """Add the gradient of a batch's mean loss into the weights; the loss, and how many real tokens it took."""
+        self._mode()
+        total, tokens = 0.0, 0
+        denominator = self._weight(texts)
+        groups = batches.micro_batches(texts, self.train.store, max_tokens=self.settings.micro_batch_tokens)
+        for index, group in enumerate(groups):
+            torch.manual_seed(_mixed(self.seed, self.state.step, index))
+            padded = batches.pad(group, self.train.store, pad_id=self.pad_id)
+            logits = evaluate.logits_of(self.encoder.model, padded, self.hardware, len(group))
+            loss = self._loss(logits, self.labels[torch.from_numpy(group)]) / denominator
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += float(loss.detach())
+            tokens += padded.tokens
+        return total, tokens
+
+    def _loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """The summed loss of some texts: cross entropy, or squared error of standardised scores."""
+        if self.task == "regression":
+            return torch.nn.functional.mse_loss(logits[:, 0], labels.float(), reduction="sum")
+        return torch.nn.functional.cross_entropy(logits, labels, weight=self.class_weights, reduction="sum")
+
+    def _weight(self, texts: np.ndarray) -> float:
+        """What the summed loss of a batch is divided by: its texts, or the sum of their class weights."""
+        if self.class_weights is None:
+            return float(len(texts))
+        return float(self.class_weights[self.labels[torch.from_numpy(texts)]].sum())
+
+    def _mode(self) -> None:
+        self.encoder.model.train()
+        if not self.recipe.encoder_dropout:
+            self.encoder.model.base_model.eval()
+
+    def _trained(self) -> list[torch.nn.Parameter]:
+        return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+
+    # ------------------------------------------------------- validation and its log
+
+    def _evaluate(self) -> bool:
+        """Measure validation, log it, and say whether it is the best so far."""
+        assert self.validation is not None
+        logits = self.predict(self.validation.store) * self.deviation + self.mean
+        scores = metrics.evaluate(logits, self.validation.labels, label_names=self.label_names, task=self.task)
+        state, score = self.state, scores[self.select_on]
+        flat = {f"eval/{name}": value for name, value in scores.items() if isinstance(value, float)}
+        self._log({"step": state.step, **flat})
+        is_better = _is_better(score, state.best_score, metrics.rows()[self.select_on].larger_is_better)
+        if is_better or state.best_step is None:
+            state.best_step, state.best_score, state.worse_evaluations = state.step, score, 0
+            return True
+        state.worse_evaluations += 1
+        state.has_stopped_early = state.worse_evaluations == self.settings.early_stopping_patience
+        return False
+
+    def predict(self, store: TokenStore) -> np.ndarray:
+        """Logits of shape `(texts, outputs)`, as the model gives them now."""
+        max_tokens = self.settings.micro_batch_tokens
+        return evaluate.predict(self.encoder.model, store, self.hardware, pad_id=self.pad_id, max_tokens=max_tokens)
+
+    def _log_step(self, loss: float, norm: float, scale: float, bad_texts: np.ndarray | None) -> None:
+        state = self.state
+        record: dict[str, Any] = {
+            "step": state.step,
+            "epoch": round(state.step / self.plan.steps_per_epoch, 6),
+            "train/loss": loss if math.isfinite(loss) else None,
+            "train/grad_norm": norm if math.isfinite(norm) else None,
+            "train/learning_rate": self.optimizer.param_groups[0]["peak"] * scale,
+        }
+        if bad_texts is not None:
+            record |= {"event": "not finite, step skipped", "texts": bad_texts.tolist()}
+        self._log(record)
+
+    def _log(self, record: dict[str, Any]) -> None:
+        durable.append_line(self.folder / "metrics.jsonl", record)
+        self.state.lines += 1
+        self.control.tell({"total_steps": self.plan.total_steps, "samples": self.meter.samples,
+                           "train_seconds": self.meter.seconds, **record})  # fmt: skip
+
+    # ------------------------------------------------------- snapshots
+
+    def _save(self) -> None:
+        extra = {"step": self.state.step, "best_step": self.state.best_step}
+        book_folder.save_snapshot(self.folder, self.state.step, self._fill, extra=extra)
+        book_folder.prune_snapshots(self.folder, keep={self.state.step, self.state.best_step or self.state.step})
+        self.control.saved()
+
+    def _fill(self, folder: Path) -> None:
+        from safetensors.torch import save_file
+
+        self.encoder.model.save_pretrained(folder)
+        self.encoder.tokenizer.save_pretrained(folder)
+        save_file(optim.state(self.optimizer), folder / "optimizer.safetensors")
+        durable.write_json(folder / "train_state.json", asdict(self.state))
+        durable.write_json(folder / "trainer_state.json", self._trainer_state())
+
+    def _trainer_state(self) -> dict[str, Any]:
+        """The file that tools written for `transformers.Trainer` look for in a `checkpoint-N` folder."""
+        best = self.state.best_step
+        return {
+            "global_step": self.state.step,
+            "max_steps": self.plan.total_steps,
+            "epoch": self.state.step / self.plan.steps_per_epoch,
+            "best_metric": self.state.best_score,
+            "best_model_checkpoint": f"checkpoint-{best}" if best is not None else None,
+            "log_history": durable.read_lines(self.folder / "metrics.jsonl"),
+        }
+
+    def _resume(self) -> None:
+        found = book_folder.latest_snapshot(self.folder)
+        if found is not None:
+            _, snapshot = found
+            self._load_weights(snapshot)
+            from safetensors.torch import load_file
+
+            optim.restore(self.optimizer, load_file(snapshot / "optimizer.safetensors"))
+            self.state = State(**json.loads((snapshot / "train_state.json").read_bytes()))
+        durable.truncate_lines(self.folder / "metrics.jsonl", self.state.lines)
+
+    def _load_weights(self, snapshot: Path) -> None:
+        from safetensors.torch import load_file
+
+        self.encoder.model.load_state_dict(load_file(snapshot / "model.safetensors"))
+
+    def finish(self) -> None:
+        """Go back to the best snapshot, where validation chose one, and let scores leave their standardised units."""
+        if self.state.best_step not in (None, self.state.step):
+            self._load_weights(self.folder / f"checkpoint-{self.state.best_step}")
+        if self.task == "regression":
+            fold_scale(self.encoder.model, mean=self.mean, deviation=self.deviation)
+            self.mean, self.deviation = 0.0, 1.0
+
+
+def _scale(labels: np.ndarray, task: str) -> tuple[float, float]:
+    """Mean and deviation of the scores; 0 and 1 for classes and for scores that are all the same."""
+    if task == "classification":
+        return 0.0, 1.0
+    return float(labels.mean()), float(labels.std()) or 1.0
+
+
+def _is_better(score: float | None, best: float | None, larger_is_better: bool) -> bool:
+    if score is None:
+        return False
+    return best is None or (score > best if larger_is_better else score < best)
+
+
+def _mixed(*numbers: int) -> int:
+    """One seed out of several numbers, unlike those of their neighbours."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))

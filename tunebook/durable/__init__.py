@@ -1,7 +1,7 @@
 """Files, folders and lines that are wholly there or not at all, whatever kills the process or the power.
 
-Everything that must last goes through here: written to a temporary name beside its place, synced, renamed, and the
-folder that holds it synced.
+Everything that must last goes through here: written to a temporary name beside its place, synced, renamed,
+and the folder that holds it synced.
 """
 
 from tunebook.durable.crash import point

@@ -91,7 +91,7 @@ def _error_number(error: Exception) -> int:
 
 # --- temporary names ----------------------------------------------------------------------------------------
 # Each is held by a lock that the kernel releases when the process dies, so that a leftover can be told from
-# work in progress. The process number in the name would not do: in a container the next one often has the same.
+# work in progress. The process number in the name would not do: in a container the next often has the same.
 
 
 @contextmanager

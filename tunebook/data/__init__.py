@@ -39,7 +39,6 @@ def load(source: DataSource, *, cache: Path | None = None) -> Dataset:
     Raises:
         UsageError: the name is unknown, files or columns are not there, or options contradict one another.
         DataRejected: bytes, rows or labels are not what is declared.
-        IntegrityError: bytes in the cache are damaged.
     """
     if (source.name is None) == (source.path is None):
         raise UsageError("give a dataset's name or the path of a file, one of them")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunebook.data.assemble import READER_VERSION
 from tunebook.data.dataset import Dataset, Split
-from tunebook.durable import canonical_json, check_folder, sha256_file, write_folder, write_json
+from tunebook.durable import canonical_json, check_folder, make_folder, sha256_file, write_folder, write_json
+from tunebook.errors import IntegrityError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,29 +31,29 @@ def dataset_key(files: Iterable[Path], *, options: Mapping[str, Any]) -> str:
 
 
 def cached(folder: Path | None, key: str, build: Callable[[], Dataset]) -> Dataset:
-    """The dataset of this key from the cache, or built and put there; with no folder it is only built.
-
-    Raises:
-        IntegrityError: bytes in the cache are damaged.
-    """
+    """The dataset of this key from the cache, or built and put there; with no folder it is only built."""
     if folder is None:
         return build()
     place = folder / "datasets" / key[:32]
-    if not place.exists():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        dataset = build()
-        publish(place, lambda temporary: _write(dataset, temporary))
-    check_folder(place)
+    ensure(place, lambda temporary: _write(build(), temporary))
     return _read(place)
 
 
-def publish(place: Path, fill: Callable[[Path], None]) -> None:
-    """Write a cache folder; where another process was faster, its folder is as good."""
-    try:
+def ensure(place: Path, fill: Callable[[Path], None]) -> None:
+    """Have a whole cache folder at `place`: the one that is there, else `fill` writes it.
+
+    A damaged folder is written again, because a cache holds nothing that cannot be made again.
+    """
+    if place.exists():
+        try:
+            check_folder(place)
+            return
+        except IntegrityError:
+            shutil.rmtree(place)
+    make_folder(place.parent)
+    # Another process may have been faster: what it wrote depends on the same key, so it is as good.
+    with suppress(FileExistsError):
         write_folder(place, fill, manifest_extra={})
-    except FileExistsError:
-        if not place.exists():
-            raise
 
 
 def _write(dataset: Dataset, folder: Path) -> None:

@@ -97,15 +97,17 @@ def review_folders(path: Path, *, encoding: str, faults: Faults, part: str) -> I
 
 
 _REVIEW = re.compile(r"<review>(.*?)</review>", re.DOTALL)
-_FIELD = re.compile(r"<(unique_id|review_text)>\n?(.*?)\n?</\1>", re.DOTALL)
+_FIELD = re.compile(r"<(review_text)>(.*?)</review_text>", re.DOTALL)
 
 
 def review_markup(path: Path, *, encoding: str, faults: Faults, label: str, domain: str) -> Iterator[Record]:
     """Records of Blitzer's files: markup that is no XML (bare `&`, several roots), read by its tags alone."""
     content = "".join(decoded_lines(path, encoding=encoding))
+    line, counted = 1, 0
     for found in _REVIEW.finditer(content):
+        line += content.count("\n", counted, found.start())
+        counted = found.start()
         fields = dict(_FIELD.findall(found[1]))
-        line = content.count("\n", 0, found.start()) + 1
         if "review_text" in fields and "\0" not in found[1]:
             yield Record(line, fields["review_text"].strip(), label, group=domain)
         else:

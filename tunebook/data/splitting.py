@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from tunebook.data.normal import Keys
 
     Indices = np.ndarray[tuple[int], np.dtype[np.int64]]
+
+Bands = Sequence[tuple[str, float]]
 
 _SUBSET_SALT = 0x9E3779B97F4A7C15
 
@@ -33,32 +35,35 @@ def cut_by_rank(keys: Keys, sizes: Mapping[str, int]) -> dict[str, Indices]:
     return splits
 
 
-def cut_by_threshold(keys: Keys, bands: Mapping[str, float]) -> dict[str, Indices]:
-    """Splits by fixed bands of the key, as shares of 1 in order: a row's split depends on its key alone.
+def cut_by_threshold(keys: Keys, bands: Bands) -> dict[str, Indices]:
+    """Splits by fixed bands of the key (name and share, in order): a row's split depends on its key alone.
 
-    A band that a small file leaves empty takes the rows of one key, the nearest, from `train`.
+    Where a small file leaves a split empty, the rows of the nearest key are taken from train.
     """
     import numpy as np
 
     shares = (keys >> np.uint64(11)).astype(np.float64) / 2.0**53
-    edges = np.cumsum(list(bands.values()))
+    edges = np.cumsum([share for _, share in bands])
     place = np.minimum(np.searchsorted(edges, shares, side="right"), len(bands) - 1)
-    names = list(bands)
-    for band, name in enumerate(names):
-        if name != "train" and not (place == band).any():
-            donors = np.flatnonzero(place == names.index("train"))
-            if len(donors):
-                place[keys == keys[donors].max()] = band
-    return {name: np.flatnonzero(place == band) for band, name in enumerate(names)}
+    names = np.array([name for name, _ in bands])[place]
+    for name, _ in reversed(bands):
+        donors = np.flatnonzero(names == "train")
+        if len(donors) and not (names == name).any():
+            names[keys == keys[donors].max()] = name
+    return {name: np.flatnonzero(names == name) for name in dict(bands)}
 
 
-def cut_by_order(order: Indices, shares: Mapping[str, float]) -> dict[str, Indices]:
-    """Splits along an order (oldest first), as shares of 1 in order."""
+def cut_by_order(order: Indices, bands: Bands) -> dict[str, Indices]:
+    """Splits along an order (oldest first) by shares of 1; every split of three rows or more gets a row."""
     import numpy as np
 
-    edges = [round(edge * len(order)) for edge in np.cumsum(list(shares.values()))]
-    starts = [0, *edges[:-1]]
-    return {name: np.sort(order[start:end]) for name, start, end in zip(shares, starts, edges, strict=True)}
+    edges = [round(edge * len(order)) for edge in np.cumsum([share for _, share in bands])]
+    for index in range(len(bands) - 2, -1, -1):
+        edges[index] = max(0, min(edges[index], edges[index + 1] - 1))
+    splits: dict[str, Indices] = {}
+    for (name, _), start, end in zip(bands, [0, *edges[:-1]], edges, strict=True):
+        splits[name] = np.sort(np.concatenate([splits.get(name, order[:0]), order[start:end]]))
+    return splits
 
 
 def leaking(keys: Keys, others: Keys) -> np.ndarray[Any, Any]:

@@ -10,10 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunebook.data.cache import publish
+from tunebook.data.cache import ensure
 from tunebook.data.dataset import Split
 from tunebook.data.windows import LONG, Cutter, PairCutter, Tokenised
-from tunebook.durable import canonical_json, check_folder, write_json
+from tunebook.durable import canonical_json, write_json
 from tunebook.errors import UsageError
 from tunebook.registry import lookup
 
@@ -122,19 +122,15 @@ def tokenise(
 
     Raises:
         UsageError: `long` is unknown or not possible for pairs, or `max_length` leaves no room for text.
-        IntegrityError: bytes in the cache are damaged.
     """
     lookup(LONG, long, "way with long texts")
     settings = {"max_length": max_length, "long": long, "tokenizer": tokenizer_hash, "version": STORE_VERSION}
     key = hashlib.sha256(canonical_json({**settings, "split": split.fingerprint}).encode()).hexdigest()
     place = cache / "tokens" / key[:32]
-    if not place.exists():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        chunks = _tokenised(split, tokenizer, max_length=max_length, long=long)
-        is_small = tokenizer.get_vocab_size(with_added_tokens=True) <= 2**16
-        writer = _Writer("uint16" if is_small else "int32", settings, texts=len(split), progress=progress)
-        publish(place, lambda folder: writer.write(chunks, folder))
-    check_folder(place)
+    chunks = _tokenised(split, tokenizer, max_length=max_length, long=long)
+    is_small = tokenizer.get_vocab_size(with_added_tokens=True) <= 2**16
+    writer = _Writer("uint16" if is_small else "int32", settings, texts=len(split), progress=progress)
+    ensure(place, lambda folder: writer.write(chunks, folder))
     return TokenStore(place)
 
 

@@ -90,12 +90,13 @@ class Cutter:
         self._choose = LONG[long]
         self._both_ends = long == "head+tail"
         self._enough = self._budget * (MAX_WINDOWS if long == "windows" else 1)
+        self._widenings = 1 if long == "windows" else _WIDENINGS
 
     def cut(self, texts: Sequence[str]) -> Tokenised:
         """The windows of each text."""
         limit = max(1024, self._enough * _CHARACTERS_PER_TOKEN)
         result = Tokenised()
-        for ids, is_whole in self._contents(texts, limit, _WIDENINGS):
+        for ids, is_whole in self._contents(texts, limit, self._widenings):
             result.cut += not is_whole or len(ids) > self._enough
             windows = self._choose(ids, self._budget)
             result.windows.append(len(windows))
@@ -107,7 +108,7 @@ class Cutter:
         return result
 
     def _contents(self, texts: Sequence[str], limit: int, widenings: int) -> list[tuple[Ids, bool]]:
-        """Each text's ids and whether these are all: of a long text only from its first (and last) characters.
+        """Each text's ids and whether these are all: a long text's come from its first (and last) characters.
 
         Where those hold too few tokens (white space can be long), the text is tried again with twice as many.
         """

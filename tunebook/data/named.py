@@ -135,7 +135,8 @@ def load_row(found: Found, source: DataSource) -> Dataset:
         "skipped": {name: dict(rows.skipped) for name, rows in parts.items() if rows.skipped},
         "not_offered": absent,
     }
-    parts, notes["leaks"] = drop_leaks(parts, keep=source.keep_leaks)
+    if not source.keep_leaks:  # before the cut, so that validation has its exact size
+        parts, notes["leaks"] = drop_leaks(parts, keep=False)
     splits = _cut(parts, form, source)
     identity = Identity(row.name, row.task, row.label_names, row.redistributable, row.licence)
     return assemble(splits, identity=identity, source=source, notes=notes)

@@ -105,8 +105,8 @@ def _read_main(source: DataSource, columns: OwnColumns, path: Path, faults: Faul
     rows = collector.rows()
     if rows.table.num_rows < _FEWEST_ROWS:
         raise DataRejected(
-            f"{path} has {rows.table.num_rows} rows with a text and a label; train, validation and test need at "
-            f"least {_FEWEST_ROWS}, and some hundreds to learn from; give more rows"
+            f"{path} has {rows.table.num_rows} rows with a text and a label; train, validation and test need "
+            f"at least {_FEWEST_ROWS}, and some hundreds to learn from; give more rows"
         )
     decision = decide(list(codes), column=columns.label, task=source.task)
     return _relabelled(rows, list(codes), decision), decision

@@ -1,6 +1,6 @@
 """What is wrong or odd in a dataset before anything is trained on it: lengths, balance, duplicates, leaks.
 
-It counts, and takes nothing away. The labels of test are counted too; no choice of a run reads these findings.
+It counts and takes nothing away. The labels of test are counted too; nothing that selects reads the findings.
 """
 
 from __future__ import annotations

@@ -18,7 +18,17 @@ from tunebook.registry import lookup, scan
 if TYPE_CHECKING:
     from tunebook.data.tokens import TokenStore, tokenise
 
-__all__ = ["DataSource", "Dataset", "DatasetRow", "Split", "TokenStore", "load", "rows", "tokenise"]
+__all__ = [
+    "DataSource",
+    "Dataset",
+    "DatasetRow",
+    "Split",
+    "TokenStore",
+    "load",
+    "rows",
+    "split_table",
+    "tokenise",
+]
 
 
 @_once
@@ -31,6 +41,18 @@ def rows() -> Mapping[str, DatasetRow]:
     """
     found = [row for module in scan("tunebook.data.families") for row in module.ROWS]
     return {row.name: row for row in sorted(found, key=lambda row: str(row.name))}
+
+
+def split_table() -> str:
+    """The Markdown table of the splits of all named datasets.
+
+    Example:
+        >>> "| `sentiment140` |" in split_table()
+        True
+    """
+    from tunebook.data.table import split_table as of_rows
+
+    return of_rows(rows())
 
 
 def load(source: DataSource, *, cache: Path | None = None) -> Dataset:

@@ -33,7 +33,7 @@ class Rows:
     skipped: Mapping[str, int]
 
     def take(self, indices: np.ndarray[Any, Any]) -> Rows:
-        """The rows at these positions, in this order."""
+        """The rows at these positions, `(taken rows,)`, in this order."""
         return replace(self, table=self.table.take(indices), keys=self.keys[indices])
 
 

@@ -76,7 +76,11 @@ def labelled_lines(path: Path, *, encoding: str, faults: Faults) -> Iterator[Rec
 
 
 def side_by_side(path: Path, *, encoding: str, faults: Faults, beside: Path) -> Iterator[Record]:
-    """Records of a text per line, with the label in the same line of the file beside it."""
+    """Records of a text per line, with the label in the same line of the file beside it.
+
+    Raises:
+        DataRejected: the two files have different numbers of lines.
+    """
     texts = clean_lines(path, encoding=encoding, faults=faults)
     for text, label in zip_longest(texts, clean_lines(beside, encoding=encoding, faults=faults)):
         if text is None or label is None:

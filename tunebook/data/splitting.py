@@ -67,7 +67,7 @@ def cut_by_order(order: Indices, bands: Bands) -> dict[str, Indices]:
 
 
 def leaking(keys: Keys, others: Keys) -> np.ndarray[Any, Any]:
-    """For each row, whether its text stands among the others."""
+    """For each row, whether its text stands among the others: booleans, `(rows,)`."""
     import numpy as np
 
     return np.isin(keys, others)
@@ -76,7 +76,8 @@ def leaking(keys: Keys, others: Keys) -> np.ndarray[Any, Any]:
 def stratified_subset(keys: Keys, labels: np.ndarray[Any, Any], size: int) -> Indices:
     """`size` rows with the classes in the same shares (largest remainder), chosen by a hash of the text.
 
-    It does not depend on any seed. Scores count as one class.
+    `keys` and `labels` are `(rows,)`, the positions given back `(size,)`. No seed plays a part. Scores count as
+    one class.
     """
     import numpy as np
 
@@ -94,7 +95,7 @@ def stratified_subset(keys: Keys, labels: np.ndarray[Any, Any], size: int) -> In
 
 
 def largest_remainder(counts: np.ndarray[Any, Any], size: int) -> list[int]:
-    """`size` shared out in proportion to `counts`, as whole numbers that sum to it exactly.
+    """`size` shared out in proportion to `counts`, `(classes,)`, as whole numbers that sum to it exactly.
 
     Example:
         >>> import numpy as np

@@ -22,7 +22,8 @@ def split_table(rows: Mapping[str, DatasetRow]) -> str:
 def _line(row: DatasetRow, form: Form) -> str:
     cells = [f"`{row.name}`", form.name, *(_size(form, split) for split in ("train", "validation", "test"))]
     also = ", ".join(f"`{part}`" for part in form.parts if part not in ("train", "validation", "test"))
-    return "| " + " | ".join([*cells, also, row.split_rule]) + " |"
+    rule = row.split_rule if form is row.forms[0] else ""
+    return "| " + " | ".join([*cells, also, rule]) + " |"
 
 
 def _size(form: Form, split: str) -> str:

@@ -195,7 +195,7 @@ _ROWS = (
     Metric(
         "ece", "classification", False, (0, 1),
         "Mean gap between confidence and share of right answers, over 15 bins of equally many texts.",
-        "Naeini et al. 2015, Obtaining well calibrated probabilities using Bayesian binning; with bins of equal "
+        "Naeini et al. 2015, Obtaining well calibrated probabilities using Bayesian binning; bins of equal "
         "mass as in Roelofs et al. 2022, Mitigating bias in calibration error estimation",
         _calibration_error,
     ),
@@ -250,7 +250,7 @@ def evaluate(
     also where there are two. Regression takes predicted scores `(texts,)` or `(texts, 1)` and true scores
     `(texts,)`.
 
-    What is undefined is None, never 0, and so is a mean over classes when it is undefined for one of them, such
+    What is undefined is None, never 0, and so is a mean over classes that is undefined for one of them, such
     as the precision of a class that no text was given. When a prediction is NaN, all but counts is None.
 
     Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tunebook.data.collect import Rows
@@ -111,22 +111,30 @@ def _check_classes(train: Rows, label_names: tuple[str, ...]) -> None:
         )
 
 
-def _tables(splits: Mapping[str, Rows]) -> dict[str, pa.Table]:
-    """Tables with columns id, text, [pair], label, [group]; the owners' id where no other row has it."""
+def with_ids(parts: Mapping[str, Rows]) -> dict[str, Rows]:
+    """Parts whose rows have unique ids: the owners' where no other row has it, else file and line.
+
+    It looks at all rows that were read, so that a row's id does not depend on which rows are chosen.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    ids = pa.chunked_array([chunk for rows in splits.values() for chunk in rows.table["id"].chunks])
+    ids = pa.chunked_array([chunk for rows in parts.values() for chunk in rows.table["id"].chunks])
     counted = pc.value_counts(ids)
     repeated = counted.field("values").filter(pc.greater(counted.field("counts"), 1))
+    named = {}
+    for name, rows in parts.items():
+        own, place = rows.table["id"], rows.table["place"]
+        is_unique = pc.and_(pc.is_valid(own), pc.invert(pc.is_in(own, value_set=repeated)))
+        table = rows.table.set_column(0, "id", pc.if_else(is_unique, own, place)).drop_columns("place")
+        named[name] = replace(rows, table=table)
+    return named
+
+
+def _tables(splits: Mapping[str, Rows]) -> dict[str, pa.Table]:
+    """Tables with columns id, text, [pair], label, [group]: the last and the pair where any row has them."""
     columns = ["id", "text", "pair", "label", "group"]
     for optional in ("pair", "group"):
         if all(rows.table[optional].null_count == rows.table.num_rows for rows in splits.values()):
             columns.remove(optional)
-    tables = {}
-    for name, rows in splits.items():
-        table = rows.table
-        has_own = pc.and_(pc.is_valid(table["id"]), pc.invert(pc.is_in(table["id"], value_set=repeated)))
-        unique = pc.if_else(has_own, table["id"], table["place"])
-        tables[name] = table.set_column(0, "id", unique).select(columns)
-    return tables
+    return {name: rows.table.select(columns) for name, rows in splits.items()}

@@ -54,7 +54,7 @@ def own_records(path: Path, columns: OwnColumns, *, encoding: str, faults: Fault
         UsageError: the ending is not known, the file is not there, or lacks a column (those it has are told).
         DataRejected: the file is empty or damaged.
     """
-    ending = path.name.lower().removesuffix(".gz").rpartition(".")[2]
+    ending = Path(path.name.lower().removesuffix(".gz")).suffix.removeprefix(".")
     is_packed_parquet = ending == "parquet" and path.suffix == ".gz"
     if ending not in FORMATS or is_packed_parquet:
         raise UsageError(

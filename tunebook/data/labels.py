@@ -82,9 +82,7 @@ def decide(values: Sequence[str], *, column: str, task: str | None) -> Decision:
         raise UsageError(f"task {task!r} is unknown; there are: {', '.join(_TASKS)}")
     words = [value for value in values if not _NUMBER.fullmatch(value)]
     if task == "regression" and words:
-        raise DataRejected(
-            f"column {column!r} has labels that are no numbers: {_few(words)}; a score is a number"
-        )
+        raise DataRejected(f"column {column!r} has labels that are no numbers, so no scores: {_few(words)}")
     integers = not words and all(_INTEGER.fullmatch(value) for value in values)
     names = sorted({class_name(value) for value in values}, key=int if integers else None)
     if len(names) == 1:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tunebook.data.assemble import Identity, assemble, drop_leaks
+from tunebook.data.assemble import Identity, assemble, drop_leaks, with_ids
 from tunebook.data.collect import Collector, Encode, Rows, score_encoder
 from tunebook.data.dataset import Dataset, DataSource
 from tunebook.data.faults import Faults
@@ -135,6 +135,7 @@ def load_row(found: Found, source: DataSource) -> Dataset:
         "skipped": {name: dict(rows.skipped) for name, rows in parts.items() if rows.skipped},
         "not_offered": absent,
     }
+    parts = with_ids(parts)
     if not source.keep_leaks:  # before the cut, so that validation has its exact size
         parts, notes["leaks"] = drop_leaks(parts, keep=False)
     splits = _cut(parts, form, source)

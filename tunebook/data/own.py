@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunebook.data.assemble import Identity, assemble
+from tunebook.data.assemble import Identity, assemble, with_ids
 from tunebook.data.cache import cached, dataset_key
 from tunebook.data.collect import Collector, Rows
 from tunebook.data.dataset import Dataset, DataSource
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tunebook.data.splitting import Indices
 
 _FEWEST_ROWS = 3
+_SMALL = ("validation", "test")
 _OTHER_DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b.*")
 
 
@@ -39,7 +40,7 @@ def load_own(source: DataSource, *, cache: Path | None) -> Dataset:
     assert source.path is not None
     columns = _columns(source)
     paths = {"train": Path(source.path)}
-    for split in ("validation", "test"):
+    for split in _SMALL:
         given = getattr(source, split)
         if given is not None and (split, given) != ("validation", "none"):
             paths[split] = Path(given)
@@ -68,21 +69,23 @@ def _columns(source: DataSource) -> OwnColumns:
 def _read(source: DataSource, columns: OwnColumns, paths: dict[str, Path], name: str) -> Dataset:
     faults = Faults(allowed=source.drop_bad)
     rows, decision = _read_main(source, columns, paths["train"], faults)
+    others = {
+        split: _read_other(source, columns, split, path, decision, faults)
+        for split, path in paths.items()
+        if split != "train"
+    }
+    given = with_ids({"train": rows, **others})
     bands = [("train", 0.8)]
-    bands += [(split if getattr(source, split) is None else "train", 0.1) for split in ("validation", "test")]
-    splits = {split: rows.take(indices) for split, indices in _cut(rows, source, bands).items()}
-    for split, path in paths.items():
-        if split != "train":
-            splits[split] = _read_other(source, columns, split, path, decision, faults)
+    bands += [(split if getattr(source, split) is None else "train", 0.1) for split in _SMALL]
+    cut = _cut(given["train"], source, bands)
+    splits = given | {split: given["train"].take(indices) for split, indices in cut.items()}
     splits = {split: _without_values(part, source) for split, part in splits.items()}
     notes: dict[str, Any] = {
         "form": "own file",
         "decided": decision.sentence,
         "split": _split_sentence(source, bands),
-        "rows_read": {"train": rows.read}
-        | {split: splits[split].read for split in paths if split != "train"},
-        "empty_dropped": {"train": rows.empty}
-        | {split: splits[split].empty for split in paths if split != "train"},
+        "rows_read": {split: part.read for split, part in given.items()},
+        "empty_dropped": {split: part.empty for split, part in given.items()},
         "bad_dropped": faults.count,
     }
     identity = Identity(name, decision.task, decision.label_names, False, "not known: an own file")
@@ -98,9 +101,9 @@ def _read_main(source: DataSource, columns: OwnColumns, path: Path, faults: Faul
         return None if text is None else codes.setdefault(text, len(codes))
 
     collector = Collector(name="train", faults=faults, score=False)
-    records = _checked(
-        own_records(path, columns, encoding=source.encoding, faults=faults), source, path, faults
-    )
+    records = own_records(path, columns, encoding=source.encoding, faults=faults)
+    if source.split_by is not None:
+        records = _ordered(records, source.split_by, path, faults)
     collector.add(records, path=path, prefix="r", encode=provisional, expected="a value")
     rows = collector.rows()
     if rows.table.num_rows < _FEWEST_ROWS:
@@ -137,16 +140,16 @@ def _read_other(
         return None if text is None else encode(text)
 
     collector = Collector(name=split, faults=faults, score=decision.task == "regression")
-    records = own_records(path, columns, encoding=source.encoding, faults=faults)
+    records = own_records(path, replace(columns, group=None), encoding=source.encoding, faults=faults)
     collector.add(records, path=path, prefix=f"{split}-r", encode=strict, expected=expected)
     return collector.rows()
 
 
-def _checked(records: Iterator[Record], source: DataSource, path: Path, faults: Faults) -> Iterator[Record]:
-    """The records, where rows are ordered by a column only those that have a value in it."""
+def _ordered(records: Iterator[Record], column: str, path: Path, faults: Faults) -> Iterator[Record]:
+    """The records that have a value in the column that orders them; the others are counted as bad."""
     for record in records:
-        if source.split_by is not None and not (record.group or "").strip():
-            faults.add(path, record.line, f"no value in column {source.split_by!r}")
+        if not (record.group or "").strip():
+            faults.add(path, record.line, f"no value in column {column!r}")
         else:
             yield record
 
@@ -156,8 +159,8 @@ def _cut(rows: Rows, source: DataSource, bands: Bands) -> dict[str, Indices]:
         return cut_by_order(_order(rows.table["group"].to_pylist(), source.split_by), bands)
     if source.group is None:
         return cut_by_threshold(rows.keys, bands)
-    places = rows.table["place"].to_pylist()
-    groups = [group or place for group, place in zip(rows.table["group"].to_pylist(), places, strict=True)]
+    ids = rows.table["id"].to_pylist()
+    groups = [group or own for group, own in zip(rows.table["group"].to_pylist(), ids, strict=True)]
     return cut_by_threshold(as_keys([_group_key(group) for group in groups]), bands)
 
 

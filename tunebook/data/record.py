@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tunebook.errors import DataRejected, UsageError
-from tunebook.registry import did_you_mean
+from tunebook.registry import nearest
 
 Column = int | str
 
@@ -84,12 +84,13 @@ def find_column(column: Column, header: Sequence[str] | None) -> int:
     if isinstance(column, int):
         return column
     assert header is not None, f"column {column!r} is named but the file has no header"
-    for name in column.split("|"):
+    for name in (column, *column.split("|")):
         if name in header:
             return header.index(name)
+    near = [f"did you mean {name!r}? " for name in nearest(column, header)[:1]]
     shown = ", ".join(repr(name) for name in header[:30])
     raise NoColumn(
-        f"there is no column {column!r}; {did_you_mean(column, header)} The columns are: {shown} "
+        f"there is no column {column!r}; {''.join(near)}The columns are: {shown} "
         "(are these values of the first row? Then the file lacks its header line)"
     )
 

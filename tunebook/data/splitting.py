@@ -76,8 +76,8 @@ def leaking(keys: Keys, others: Keys) -> np.ndarray[Any, Any]:
 def stratified_subset(keys: Keys, labels: np.ndarray[Any, Any], size: int) -> Indices:
     """`size` rows with the classes in the same shares (largest remainder), chosen by a hash of the text.
 
-    `keys` and `labels` are `(rows,)`, the positions given back `(size,)`. No seed plays a part. Scores count as
-    one class.
+    `keys` and `labels` are `(rows,)`, the positions given back `(size,)`. No seed plays a part. Scores count
+    as one class.
     """
     import numpy as np
 

@@ -82,7 +82,7 @@ class Metric:
     task: Task
     larger_is_better: bool
     bounds: tuple[float | None, float | None]
-    summary: str
+    explanation: str
     source: str
     compute: Callable[[Any], float]
 

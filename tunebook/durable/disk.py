@@ -125,6 +125,12 @@ def _hold(path: Path) -> int | None:
     return None
 
 
+def discard(path: Path) -> None:
+    """Remove a folder so that no part of it is ever seen under its name."""
+    with temporary(path, Path.mkdir) as unfinished:
+        os.rename(path, unfinished)
+
+
 def remove(path: Path) -> None:
     """Remove a file, or a folder with all that is in it; nothing if it is not there."""
     if path.is_dir() and not path.is_symlink():

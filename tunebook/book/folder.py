@@ -1,0 +1,82 @@
+"""A run's folder, which is the truth about the run: its name, its files, and its status."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tunebook import durable
+from tunebook.book.lock import holder
+from tunebook.book.predictions import read_predictions, write_predictions
+from tunebook.book.snapshots import has_snapshots, latest_snapshot, prune_snapshots, save_snapshot, set_aside
+from tunebook.names import slug
+
+__all__ = [
+    "folder_name",
+    "has_snapshots",
+    "latest_snapshot",
+    "prune_snapshots",
+    "read_json",
+    "read_predictions",
+    "read_result",
+    "save_snapshot",
+    "seal",
+    "set_aside",
+    "status",
+    "write_predictions",
+]
+
+RESULT = "result.json"
+_LOGS = ("metrics.jsonl", "cost.jsonl")
+
+
+def folder_name(checkpoint: str, method: str, dataset: str, seed: int, run_id: str) -> str:
+    """The name of a run's folder; `run_id` is the hash of its identity.
+
+    Example:
+        >>> folder_name("minilm-l6", "full", "My Reviews.csv", 0, "0123456789abcdef")
+        'minilm-l6--full--my-reviews.csv--s0--0123456789ab'
+    """
+    return "--".join([*map(slug, (checkpoint, method, dataset)), f"s{seed}", run_id[:12]])
+
+
+def read_json(path: Path) -> Any:
+    """The value in a JSON file of the book, None if there is no such file.
+
+    Raises:
+        IntegrityError: the bytes are no JSON.
+    """
+    return durable.read_json(path) if path.exists() else None
+
+
+def read_result(folder: Path) -> dict[str, Any] | None:
+    """The sealed result of a finished run; None if the run is not finished."""
+    result: dict[str, Any] | None = read_json(folder / RESULT)
+    return result
+
+
+def seal(folder: Path, result: dict[str, Any]) -> None:
+    """Write a run's result, last of all its files: this makes the run finished."""
+    for name in _LOGS:
+        if (folder / name).exists():
+            durable.sync(folder / name)
+    durable.point("run.complete")
+    durable.write_json(folder / RESULT, result)
+    durable.point("run.sealed")
+
+
+def status(folder: Path) -> str:
+    """What became of a run: finished, running, diverged, failed, interrupted or planned.
+
+    It follows from the files and from whether a process holds the run's lock, so it is right after any crash.
+    """
+    is_held = holder(folder) is not None  # asked first: a run that ends between the two questions is finished
+    if (folder / RESULT).exists():
+        return "finished"
+    if is_held:
+        return "running"
+    failure = read_json(folder / "failure.json")
+    if failure is not None:
+        return str(failure["status"])
+    has_begun = has_snapshots(folder) or any((folder / name).exists() for name in _LOGS)
+    return "interrupted" if has_begun else "planned"

@@ -138,10 +138,10 @@ def raised_names(function: Function) -> set[str]:
     return names
 
 
-def is_command(definition: Public) -> bool:
-    """Whether a decorator makes this a verb of the command line, whose docstring is its help."""
-    decorators = [ast.unparse(decorator) for decorator in definition.decorator_list]
-    return any(re.search(r"\.(command|callback)\b", decorator) for decorator in decorators)
+def is_verb_file(module: str) -> bool:
+    """Whether a module holds verbs of the command line: their docstrings are help, without sections."""
+    parts = module.split(".")
+    return "cli" in parts[:-1] and not parts[-1].startswith("_")
 
 
 def has_arrays(function: Function) -> bool:
@@ -165,7 +165,7 @@ def docstring_faults(module: str, source: str) -> list[str]:
         where, text = f"{module}.{name}", ast.get_docstring(definition) or ""
         if not text:
             faults.append(f"{where}: no docstring")
-        elif isinstance(definition, Function) and not is_command(definition):
+        elif isinstance(definition, Function) and not is_verb_file(module):
             raised = raised_names(definition) - _SIGNALS
             if raised and "Raises:" not in text:
                 faults.append(f"{where}: raises {', '.join(sorted(raised))}, but has no 'Raises:'")

@@ -21,7 +21,11 @@ _BROKEN = {fault.split(":")[0] for fault in house.unreadable(EVERYTHING)}
 SOURCES = {name: source for name, source in EVERYTHING.items() if name not in _BROKEN}
 HEAVY = ("tunebook.train", "tunebook.optim", "tunebook.evaluate", "tunebook.models.")
 """Modules that may import torch at their top. Rows never may."""
-LIGHT = [name for name in SOURCES if not name.startswith(HEAVY) or name.endswith((".rows", ".resolve"))]
+LIGHT = [
+    name
+    for name in SOURCES
+    if (not name.startswith(HEAVY) or name.endswith((".rows", ".resolve"))) and not name.endswith(".__main__")
+]
 BLOCKED = ("torch", "transformers", "sklearn", "scipy", "accelerate")
 START_UP = (*BLOCKED, "pyarrow", "numpy")
 """What help and lists must not wait for."""
@@ -68,17 +72,16 @@ def needs(module: str) -> None:
 
 
 def verbs() -> list[str]:
-    """Every verb of the command line, groups joined by a space, as the application knows them."""
-    import click
-    import typer
+    """Every verb of the command line as the application knows it, a group's name before its verbs."""
+    from typer.main import get_command
 
     from tunebook import cli
 
-    def walk(command: click.Command, path: str) -> list[str]:
+    def walk(command: object, path: str) -> list[str]:
         commands = getattr(command, "commands", {})
         return [verb for name, child in commands.items() for verb in walk(child, f"{path} {name}")] or [path]
 
-    return sorted(verb.strip() for verb in walk(typer.main.get_command(cli.app), ""))
+    return sorted(verb.strip() for verb in walk(get_command(cli.application()), ""))
 
 
 def test_every_file_parses() -> None:

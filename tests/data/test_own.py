@@ -106,8 +106,14 @@ def test_given_files_are_the_splits(tmp_path: Path) -> None:
     kept = load_rows(tmp_path, reviews(), test=test, keep_leaks=True)
     assert len(kept.splits["train"]) + len(kept.splits["validation"]) == 200
     assert kept.notes["leaks"] == dataset.notes["leaks"] and kept.notes["leaks_kept"]
-    both = load_rows(tmp_path, reviews(), test=test, validation=test)
-    assert len(both.splits["train"]) == 199 and both.notes["leaks"] == {"validation": 8, "train": 1}
+    validation = save(tmp_path / "validation.csv", [other[-1], reviews(2)[1], other[0] | {"body": "new"}])
+    both = load_rows(tmp_path, reviews(), test=test, validation=validation)
+    assert {name: len(split) for name, split in both.splits.items()} == {
+        "train": 198,
+        "validation": 2,
+        "test": 8,
+    }
+    assert both.notes["leaks"] == {"validation": 1, "train": 2}
 
 
 def test_no_validation_is_possible(tmp_path: Path) -> None:

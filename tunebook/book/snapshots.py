@@ -20,7 +20,7 @@ def save_snapshot(
 ) -> None:
     """Save the state after `step` steps: `fill` writes the files, `extra` is kept in the manifest.
 
-    The lines that the snapshot counts on are on the disk before it is. `extra["best_step"]` names the snapshot
+    The lines that the snapshot counts on reach the disk before it. `extra["best_step"]` names the snapshot
     with the best score so far, without which this one is of no use.
 
     Raises:

@@ -21,6 +21,7 @@ for _name in ("TUNEBOOK_HOME", "TUNEBOOK_CHECKPOINTS", "TUNEBOOK_CRASH", "FORCE_
     os.environ.pop(_name, None)
 _DATA = os.environ.pop("TUNEBOOK_DATA", "")
 """Taken out of the environment: only a test that asks for `real_data` sees it."""
+_DATA_FOLDER = Path(_DATA).resolve()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -67,11 +68,10 @@ def real_data(monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the datasets' original files; TUNEBOOK_DATA names it for the test as for a user."""
     if not _DATA:
         pytest.skip("TUNEBOOK_DATA is not set: no folder with the datasets' original files")
-    folder = Path(_DATA).resolve()
-    if not folder.is_dir():
+    if not _DATA_FOLDER.is_dir():
         pytest.skip(f"TUNEBOOK_DATA is {_DATA}, which is no folder")
-    monkeypatch.setenv("TUNEBOOK_DATA", str(folder))
-    return folder
+    monkeypatch.setenv("TUNEBOOK_DATA", str(_DATA_FOLDER))
+    return _DATA_FOLDER
 
 
 @pytest.fixture

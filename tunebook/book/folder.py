@@ -7,26 +7,12 @@ from typing import Any
 
 from tunebook import durable
 from tunebook.book.lock import holder
-from tunebook.book.predictions import read_predictions, write_predictions
-from tunebook.book.snapshots import has_snapshots, latest_snapshot, prune_snapshots, save_snapshot, set_aside
+from tunebook.book.snapshots import has_snapshots
+from tunebook.errors import IntegrityError
 from tunebook.names import slug
 
-__all__ = [
-    "folder_name",
-    "has_snapshots",
-    "latest_snapshot",
-    "prune_snapshots",
-    "read_json",
-    "read_predictions",
-    "read_result",
-    "save_snapshot",
-    "seal",
-    "set_aside",
-    "status",
-    "write_predictions",
-]
-
 RESULT = "result.json"
+WEIGHTS = "model.safetensors"
 _LOGS = ("metrics.jsonl", "cost.jsonl")
 
 
@@ -63,6 +49,19 @@ def seal(folder: Path, result: dict[str, Any]) -> None:
     durable.point("run.complete")
     durable.write_json(folder / RESULT, result)
     durable.point("run.sealed")
+
+
+def check_weights(folder: Path, sha256: str) -> None:
+    """Find a finished run's weights to be the ones that its result names by their sha256.
+
+    Raises:
+        IntegrityError: they are missing or others.
+    """
+    weights = folder / WEIGHTS
+    if not weights.is_file() or durable.sha256_file(weights) != sha256:
+        raise IntegrityError(
+            f"{weights} is damaged or missing: expected sha256 {sha256}; `tunebook run --fresh` makes it again"
+        )
 
 
 def status(folder: Path) -> str:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunebook import durable
-from tunebook.book.folder import RESULT, has_snapshots, set_aside
+from tunebook.book.folder import RESULT
 from tunebook.book.lock import hold, holder
+from tunebook.book.snapshots import has_snapshots, set_aside
 from tunebook.durable.disk import remove
 from tunebook.errors import Busy
 

@@ -67,9 +67,9 @@ def check_weights(folder: Path, sha256: str) -> None:
 def status(folder: Path) -> str:
     """What became of a run: finished, running, diverged, failed, interrupted or planned.
 
-    It follows from the files and from whether a process holds the run's lock, so it is right after any crash.
+    It follows from the files and from whether a process holds the run's lock: it is right after any crash.
     """
-    is_held = holder(folder) is not None  # asked first: a run that ends between the two questions is finished
+    is_held = holder(folder) is not None  # asked first: a run may end between the two questions
     if (folder / RESULT).exists():
         return "finished"
     if is_held:

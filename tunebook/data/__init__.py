@@ -65,29 +65,12 @@ def load(source: DataSource, *, cache: Path | None = None) -> Dataset:
     if (source.name is None) == (source.path is None):
         raise UsageError("give a dataset's name or the path of a file, one of them")
     if source.name is not None:
-        return _load_named(lookup(rows(), source.name, "dataset"), source, cache=cache)
+        from tunebook.data.named import load_named
+
+        return load_named(lookup(rows(), source.name, "dataset"), source, cache=cache)
     from tunebook.data.own import load_own
 
     return load_own(source, cache=cache)
-
-
-def _load_named(row: DatasetRow, source: DataSource, *, cache: Path | None) -> Dataset:
-    from tunebook.data.cache import cached, dataset_key
-    from tunebook.data.named import check_options, find, load_row
-
-    check_options(source)
-    found = find(row, source)
-    options = {
-        "name": row.name,
-        "form": repr(found.form),
-        "encoding": source.encoding,
-        "validation": source.validation,
-        "train_size": source.train_size,
-        "keep_leaks": source.keep_leaks,
-        "drop_bad": source.drop_bad,
-    }
-    key = dataset_key(found.files(), options=options) if cache is not None else ""
-    return cached(cache, key, lambda: load_row(found, source))
 
 
 def __getattr__(name: str) -> Any:

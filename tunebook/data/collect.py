@@ -43,8 +43,7 @@ Encode = Callable[[Any], int | float | None]
 class Collector:
     """Gathers the records of one part; memory stays near that of the Arrow table."""
 
-    def __init__(self, *, name: str, faults: Faults, score: bool) -> None:
-        self._name = name
+    def __init__(self, *, faults: Faults, score: bool) -> None:
         self._faults = faults
         self._score = score
         self._chunks: list[pa.Table] = []

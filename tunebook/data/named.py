@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tunebook.data.assemble import Identity, assemble, drop_leaks, with_ids
+from tunebook.data.cache import cached, dataset_key
 from tunebook.data.collect import Collector, Encode, Rows, score_encoder
 from tunebook.data.dataset import Dataset, DataSource
 from tunebook.data.faults import Faults
@@ -38,7 +39,7 @@ class Found:
                 for name in filter(None, (file.path, file.beside)):
                     path = _existing(self.folder, name)
                     if path is not None and path.is_dir():
-                        yield from sorted(path.rglob("*.txt"))
+                        yield from sorted(path.iterdir())
                     elif path is not None:
                         yield path
 
@@ -109,6 +110,27 @@ def _how_to_get(row: DatasetRow, folders: list[Path]) -> str:
     return "\n".join(lines)
 
 
+def load_named(row: DatasetRow, source: DataSource, *, cache: Path | None) -> Dataset:
+    """The dataset of a row, from the cache where it was read before.
+
+    Raises:
+        UsageError: its files are not there, or an option is given that only own files have.
+    """
+    check_options(source)
+    found = find(row, source)
+    options = {
+        "name": row.name,
+        "form": repr(found.form),
+        "encoding": source.encoding,
+        "validation": source.validation,
+        "train_size": source.train_size,
+        "keep_leaks": source.keep_leaks,
+        "drop_bad": source.drop_bad,
+    }
+    key = dataset_key(found.files(), options=options) if cache is not None else ""
+    return cached(cache, key, lambda: load_row(found, source))
+
+
 def load_row(found: Found, source: DataSource) -> Dataset:
     """The dataset of a row, read from the files that were found.
 
@@ -158,7 +180,7 @@ def _cut(parts: Mapping[str, Rows], form: Form, source: DataSource) -> dict[str,
 def _read_part(found: Found, name: str, *, source: DataSource, faults: Faults) -> Rows | None:
     """The rows of one part; None where it is optional and absent or unlabelled."""
     row, optional = found.row, name in found.form.optional
-    collector = Collector(name=name, faults=faults, score=row.task == "regression")
+    collector = Collector(faults=faults, score=row.task == "regression")
     for file in found.form.parts[name]:
         path = _existing(found.folder, file.path)
         if path is None:

@@ -100,7 +100,7 @@ def _read_main(source: DataSource, columns: OwnColumns, path: Path, faults: Faul
         text = label_text(value)
         return None if text is None else codes.setdefault(text, len(codes))
 
-    collector = Collector(name="train", faults=faults, score=False)
+    collector = Collector(faults=faults, score=False)
     records = own_records(path, columns, encoding=source.encoding, faults=faults)
     if source.split_by is not None:
         records = _ordered(records, source.split_by, path, faults)
@@ -139,7 +139,7 @@ def _read_other(
         text = label_text(value)
         return None if text is None else encode(text)
 
-    collector = Collector(name=split, faults=faults, score=decision.task == "regression")
+    collector = Collector(faults=faults, score=decision.task == "regression")
     records = own_records(path, replace(columns, group=None), encoding=source.encoding, faults=faults)
     collector.add(records, path=path, prefix=f"{split}-r", encode=strict, expected=expected)
     return collector.rows()

@@ -88,16 +88,15 @@ def side_by_side(path: Path, *, encoding: str, faults: Faults, beside: Path) -> 
         yield Record(text[0], text[1], label[1].strip())
 
 
-def review_folders(path: Path, *, encoding: str, faults: Faults, part: str) -> Iterator[Record]:
-    """Records of aclImdb's layout: folders `neg` and `pos` with a file per review, `<id>_<rating>.txt`."""
-    for label in ("neg", "pos"):
-        files = [file for file in (path / label).iterdir() if re.fullmatch(r"\d+_\d+\.txt", file.name)]
-        for number, file in enumerate(sorted(files, key=lambda file: int(file.stem.split("_")[0])), start=1):
-            text = "".join(decoded_lines(file, encoding=encoding))
-            if "\0" in text:
-                faults.add(file, 1, "a NUL byte")
-            else:
-                yield Record(number, text, label, id=f"{part}-{label}-{file.stem}")
+def review_folder(path: Path, *, encoding: str, faults: Faults, label: str) -> Iterator[Record]:
+    """Records of a folder of aclImdb, all of one class: a file per review, `<id>_<rating>.txt`."""
+    files = [file for file in path.iterdir() if re.fullmatch(r"\d+_\d+\.txt", file.name)]
+    for number, file in enumerate(sorted(files, key=lambda file: int(file.stem.split("_")[0])), start=1):
+        text = "".join(decoded_lines(file, encoding=encoding))
+        if "\0" in text:
+            faults.add(file, 1, "a NUL byte")
+        else:
+            yield Record(number, text, label, id=f"{path.parent.name}-{path.name}-{file.stem}")
 
 
 _REVIEW = re.compile(r"<review>(.*?)</review>", re.DOTALL)
@@ -120,5 +119,5 @@ def review_markup(path: Path, *, encoding: str, faults: Faults, label: str, doma
 
 READERS: Mapping[str, Reader] = {
     reader.__name__: reader
-    for reader in (csv, tsv, lines, labelled_lines, side_by_side, review_folders, review_markup)
+    for reader in (csv, tsv, lines, labelled_lines, side_by_side, review_folder, review_markup)
 }

@@ -10,7 +10,10 @@ _NAMES = ("negative", "positive")
 _ACL_IMDB = Form(
     name="the owners' folders (aclImdb_v1.tar.gz, unpacked)",
     parts={
-        part: (File(part, "review_folders", {"part": part}, labels={"neg": "negative", "pos": "positive"}),)
+        part: tuple(
+            File(f"{part}/{label}", "review_folder", {"label": name}, labels={name: name})
+            for label, name in (("neg", "negative"), ("pos", "positive"))
+        )
         for part in ("train", "test")
     },
     cut=Cut(of=25_000, validation=2_500),

@@ -60,7 +60,7 @@ def check_weights(folder: Path, sha256: str) -> None:
     weights = folder / WEIGHTS
     if not weights.is_file() or durable.sha256_file(weights) != sha256:
         raise IntegrityError(
-            f"{weights} is damaged or missing: expected sha256 {sha256}; `tunebook run --fresh` makes it again"
+            f"{weights} is damaged or missing: expected sha256 {sha256}; `tunebook run --fresh` makes it anew"
         )
 
 

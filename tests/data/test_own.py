@@ -192,6 +192,8 @@ def test_the_task_can_be_said(tmp_path: Path) -> None:
     assert len(load_rows(tmp_path, rows, task="classification").label_names) == 25
     with pytest.raises(DataRejected, match="no numbers, so no scores: 'good'"):
         decide(["1", "good"], column="stars", task="regression")
+    with pytest.raises(DataRejected, match="no scores: '1e999'"):
+        decide(["1", "1e999"], column="stars", task="regression")
     with pytest.raises(UsageError, match="task 'ranking' is unknown"):
         decide(["1", "2"], column="stars", task="ranking")
     with pytest.raises(DataRejected, match="has numbers and also 'n/a'"):
@@ -278,6 +280,7 @@ def test_headers(tmp_path: Path) -> None:
         ("body,stars,body\nx,1,y\n", "two columns have the same name 'body'"),
         ("a fine film,1\nx,1\n", "lacks its header line"),
         ("body,stars\n", "has 0 rows"),
+        ("body;stars\nx;1\n", "separated by commas"),
     ):
         path.write_text(content)
         with pytest.raises(TunebookError, match=error):

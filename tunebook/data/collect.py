@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -164,6 +163,6 @@ def score_encoder(low: float, high: float) -> Encode:
             score = float(value)
         except (TypeError, ValueError):
             return None
-        return score if math.isfinite(score) and low <= score <= high else None
+        return score if abs(score) < 3e38 and low <= score <= high else None
 
     return encode

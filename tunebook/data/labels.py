@@ -78,22 +78,14 @@ def decide(values: Sequence[str], *, column: str, task: str | None) -> Decision:
         >>> decide(["0.5", "2"], column="score", task=None).task
         'regression'
     """
-    if task not in (None, *_TASKS):
-        raise UsageError(f"task {task!r} is unknown; there are: {', '.join(_TASKS)}")
-    words = [value for value in values if not _NUMBER.fullmatch(value)]
-    if task == "regression" and words:
-        raise DataRejected(f"column {column!r} has labels that are no numbers, so no scores: {_few(words)}")
+    words = [value for value in values if not _is_number(value)]
     integers = not words and all(_INTEGER.fullmatch(value) for value in values)
     names = sorted({class_name(value) for value in values}, key=int if integers else None)
+    _refuse_odd(values, words, column=column, task=task)
     if len(names) == 1:
         raise DataRejected(
             f"column {column!r} has one label only, {names[0]!r}: there is nothing to learn; give rows of "
             "another class, or name another label column"
-        )
-    if task is None and len(values) > MOST_INTEGER_CLASSES and 0 < len(words) < len(values) / 2:
-        raise DataRejected(
-            f"column {column!r} has numbers and also {_few(words)}: mend these labels, or say "
-            'task = "classification"'
         )
     if (task or _looks_like(names, words, integers)) == "regression":
         what = "are numbers" if not integers else f"are {len(names)} distinct whole numbers"
@@ -104,6 +96,24 @@ def decide(values: Sequence[str], *, column: str, task: str | None) -> Decision:
     what = "whole numbers" if integers else "values"
     sentence = f"labels in column {column!r} are {len(names)} distinct {what}: classes {_few(names)}"
     return Decision("classification", tuple(names), sentence)
+
+
+def _refuse_odd(values: Sequence[str], words: Sequence[str], *, column: str, task: str | None) -> None:
+    """Refuse a task that does not exist, scores that are words, and words among many numbers."""
+    if task not in (None, *_TASKS):
+        raise UsageError(f"task {task!r} is unknown; there are: {', '.join(_TASKS)}")
+    if task == "regression" and words:
+        raise DataRejected(f"column {column!r} has labels that are no numbers, so no scores: {_few(words)}")
+    if task is None and len(values) > MOST_INTEGER_CLASSES and 0 < len(words) < len(values) / 2:
+        raise DataRejected(
+            f"column {column!r} has numbers and also {_few(words)}: mend these labels, or say "
+            'task = "classification"'
+        )
+
+
+def _is_number(text: str) -> bool:
+    """Whether a label is a number that float32 can hold."""
+    return _NUMBER.fullmatch(text) is not None and abs(float(text)) < 3e38
 
 
 def _looks_like(names: Sequence[str], words: Sequence[str], integers: bool) -> str:

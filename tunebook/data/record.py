@@ -89,10 +89,10 @@ def find_column(column: Column, header: Sequence[str] | None) -> int:
             return header.index(name)
     near = [f"did you mean {name!r}? " for name in nearest(column, header)[:1]]
     shown = ", ".join(repr(name) for name in header[:30])
-    raise NoColumn(
-        f"there is no column {column!r}; {''.join(near)}The columns are: {shown} "
-        "(are these values of the first row? Then the file lacks its header line)"
-    )
+    hint = "are these values of the first row? Then the file lacks its header line"
+    if len(header) == 1 and any(mark in header[0] for mark in ";\t|,"):
+        hint = "is it one? .csv is separated by commas, .tsv by tabs: save the file as one of them"
+    raise NoColumn(f"there is no column {column!r}; {''.join(near)}The columns are: {shown} ({hint})")
 
 
 def take_header(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from tunebook.durable.crash import point
 from tunebook.durable.disk import saving, sync, temporary
-from tunebook.durable.files import canonical_json, json_bytes, read_json, sha256_file
+from tunebook.durable.files import canonical_json, json_bytes, sha256_file
 from tunebook.errors import IntegrityError
 
 MANIFEST = "MANIFEST.json"
@@ -48,7 +49,7 @@ def _seal(folder: Path, extra: dict[str, Any]) -> None:
         sync(path)
     point("folder.synced")
     manifest = {"files": {_name(path, folder): _entry(path) for path in files}, "extra": extra}
-    (folder / MANIFEST).write_bytes(json_bytes(manifest | {"sha256": _digest(manifest)}))
+    (folder / MANIFEST).write_bytes(_manifest_bytes(manifest))
     point("folder.listed")
     sync(folder / MANIFEST)
     for path in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
@@ -90,15 +91,22 @@ def check_folder(path: Path) -> dict[str, Any]:
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
     try:
-        manifest: dict[str, Any] = read_json(folder / MANIFEST)
-        digest = manifest.pop("sha256")
-    except (OSError, KeyError, TypeError, AttributeError) as error:
+        data = (folder / MANIFEST).read_bytes()
+        manifest: dict[str, Any] = json.loads(data)
+        del manifest["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise IntegrityError(
             f"{folder} was not saved whole: its {MANIFEST} cannot be read ({error})"
         ) from error
-    if digest != _digest(manifest):
+    if data != _manifest_bytes(manifest):
         raise IntegrityError(f"{folder / MANIFEST} is damaged: its own sha256 does not fit")
     return manifest
+
+
+def _manifest_bytes(manifest: dict[str, Any]) -> bytes:
+    """The manifest's file: it holds its own sha256 too, since nothing else would tell that it is damaged."""
+    digest = hashlib.sha256(canonical_json(manifest).encode()).hexdigest()
+    return json_bytes(manifest | {"sha256": digest})
 
 
 def _files(folder: Path) -> list[Path]:
@@ -111,7 +119,3 @@ def _name(path: Path, folder: Path) -> str:
 
 def _entry(path: Path) -> dict[str, Any]:
     return {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
-
-
-def _digest(manifest: dict[str, Any]) -> str:
-    return hashlib.sha256(canonical_json(manifest).encode()).hexdigest()

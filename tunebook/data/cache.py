@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from tunebook.data.assemble import READER_VERSION
 from tunebook.data.dataset import Dataset, Split
-from tunebook.durable import canonical_json, check_folder, make_folder, sha256_file, write_folder, write_json
+from tunebook.durable import (
+    canonical_json,
+    check_folder,
+    make_folder,
+    sha256_file,
+    sweep,
+    write_folder,
+    write_json,
+)
 from tunebook.errors import IntegrityError
 
 if TYPE_CHECKING:
@@ -50,7 +58,7 @@ def ensure(place: Path, fill: Callable[[Path], None]) -> None:
             return
         except IntegrityError:
             shutil.rmtree(place)
-    make_folder(place.parent)
+    sweep(make_folder(place.parent))  # what killed processes left unfinished
     # Another process may have been faster: what it wrote depends on the same key, so it is as good.
     with suppress(FileExistsError):
         write_folder(place, fill, manifest_extra={})

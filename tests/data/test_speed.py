@@ -1,0 +1,27 @@
+"""From the owners' file to the token store in little more than tokenising takes: a ratio, in one run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.slow
+def test_reading_and_checking_add_little_to_tokenising(minilm: Path) -> None:
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "benchmarks/data.py", "--rows", "60000", "--rounds", "2", "--tokenizer"]
+    done = subprocess.run(
+        [*command, str(minilm / "tokenizer.json")],
+        cwd=root,
+        env={"PYTHONPATH": str(root), "TOKENIZERS_PARALLELISM": "true"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["ratio"] < 1.7
+    assert found["cached_seconds"] < 2 and found["peak_memory_bytes"] < 2 * 2**30

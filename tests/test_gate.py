@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from tunebook.data import DataSource, load
-from tunebook.gate import Findings, check
+from tunebook.gate import Findings, baselines, check
 
 
 def findings(tmp_path: Path, train: list[tuple[str, str]], test: list[tuple[str, str]]) -> Findings:
@@ -46,10 +46,23 @@ def test_lengths_balance_and_plain_values(tmp_path: Path) -> None:
     assert train.rows == 3 and train.balance == {"a": 1, "b": 2} and train.scores is None
     assert (train.words.smallest, train.words.median, train.words.largest) == (1, 2, 3)
     assert train.characters.largest == 13
-    assert json.loads(json.dumps(found.plain()))["splits"]["train"]["balance"] == {"a": 1, "b": 2}
+    assert json.loads(json.dumps(found.as_object()))["splits"]["train"]["balance"] == {"a": 1, "b": 2}
+    assert found.as_object()["overlaps"] == {"train in test": {"rows": 0, "contradictions": 0}}
 
 
 def test_scores_have_a_spread(tmp_path: Path) -> None:
     rows = [(f"text {i}", str(i / 10)) for i in range(30)]
     train = findings(tmp_path, rows, [("x", "0.5")]).splits["train"]
     assert train.balance is None and train.scores is not None and train.scores.largest > 2.8
+
+
+def test_baselines_of_classes_and_of_scores(tmp_path: Path) -> None:
+    path = tmp_path / "classes.csv"
+    path.write_text("text,label\n" + "".join(f"word{i % 2} text {i},{i % 2}\n" for i in range(300)))
+    found = baselines(load(DataSource(path=str(path))))
+    assert found["split"] == "validation"
+    assert found["majority"]["accuracy"] < 0.7 and found["tfidf_logreg"]["accuracy"] > 0.9
+    path = tmp_path / "scores.csv"
+    path.write_text("text,label\n" + "".join(f"word{i % 3} text {i},{i % 3 + 0.5}\n" for i in range(300)))
+    found = baselines(load(DataSource(path=str(path), validation="none")))
+    assert found["split"] == "test" and found["tfidf_logreg"]["pearson"] > 0.9

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from tunebook import methods, metrics
 from tunebook.data.dataset import Dataset, Split
 from tunebook.data.normal import as_keys, text_key
 
@@ -70,9 +71,14 @@ class Findings:
     overlaps: tuple[Overlap, ...]
     notes: Mapping[str, Any]
 
-    def plain(self) -> dict[str, Any]:
-        """The findings as nested dictionaries, ready for JSON."""
-        return asdict(self)
+    def as_object(self) -> dict[str, Any]:
+        """The findings as nested plain values, ready for JSON; overlaps go by the names of both splits."""
+        found = asdict(self)
+        found["overlaps"] = {
+            f"{one.first} in {one.second}": {"rows": one.rows, "contradictions": one.contradictions}
+            for one in self.overlaps
+        }
+        return found
 
 
 def check(dataset: Dataset) -> Findings:
@@ -92,6 +98,23 @@ def check(dataset: Dataset) -> Findings:
         ),
         notes=dict(dataset.notes),
     )
+
+
+def baselines(dataset: Dataset) -> dict[str, Any]:
+    """What can be had without a Transformer: the scores of every baseline, fitted on train.
+
+    They are measured on validation, on test only where there is no validation split; `split` says which.
+    """
+    measured = dataset.splits["validation" if "validation" in dataset.splits else "test"]
+    found: dict[str, Any] = {"split": measured.name}
+    for row in methods.rows().values():
+        if not row.needs_checkpoint:
+            score = row.function(dataset.splits["train"], len(dataset.label_names))
+            scores = metrics.evaluate(
+                score(measured), measured.labels, label_names=dataset.label_names, task=dataset.task
+            )
+            found[row.name] = {name: value for name, value in scores.items() if name in metrics.rows()}
+    return found
 
 
 def _texts(split: Split) -> Iterator[tuple[str, str | None]]:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from tunebook.data import Dataset, DataSource, load
 from tunebook.data.labels import decide
+from tunebook.data.own import read_columns
 from tunebook.errors import DataRejected, TunebookError, UsageError
 
 Row = dict[str, Any]
@@ -324,6 +325,21 @@ def test_ids_are_the_id_column_or_the_line(tmp_path: Path) -> None:
     assert len(set(load_rows(tmp_path, rows).splits["train"].ids)) == len(
         load_rows(tmp_path, rows).splits["train"]
     )
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv.gz", "a.jsonl", "a.parquet"])
+def test_columns_without_labels(name: str, tmp_path: Path) -> None:
+    path = Path(save(tmp_path / name, [reviews(1)[0] | {"body": "", "stars": "x"}, *reviews(3)]))
+    assert read_columns(path, ["body"]) == [("",), ("review 0",), ("review 1",), ("review 2",)]
+    if name == "a.csv":
+        assert read_columns(path, ["body", "stars"])[:2] == [("", "x"), ("review 0", "1")]
+        path.write_text(path.read_text() + "ragged\n")
+        with pytest.raises(DataRejected, match="1 bad row of 5"):
+            read_columns(path, ["body"])
+    with pytest.raises(UsageError, match="no column 'text'"):
+        read_columns(path, ["text"])
+    with pytest.raises(UsageError, match="0 columns are given"):
+        read_columns(path, [])
 
 
 def test_a_subset_is_stratified_and_exact(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from tokenizers.models import WordLevel
 
 from tunebook.data import Split, TokenStore, tokenise
 from tunebook.data.dataset import make_split
+from tunebook.data.tokens import tokenise_now
 from tunebook.data.windows import Cutter, PairCutter, special_tokens
 from tunebook.errors import UsageError
 
@@ -144,23 +145,46 @@ def test_the_second_time_comes_from_the_cache(tokenizer: Tokenizer, tmp_path: Pa
     seen: list[tuple[int, int]] = []
     split = make(["a film"] * 5000)
 
+    def stores() -> int:
+        return len(list((tmp_path / "tokens").iterdir()))
+
     def again(**options: object) -> TokenStore:
         settings = {"tokenizer_hash": "t", "max_length": 16, "long": "head", "cache": tmp_path} | options
         return tokenise(split, tokenizer, progress=lambda done, all_: seen.append((done, all_)), **settings)  # type: ignore[arg-type]
 
     first = again()
     assert seen == [(4096, 5000), (5000, 5000)]
-    assert again().folder == first.folder and len(seen) == 2
-    folders = {again(**{key: value}).folder for key, value in (("max_length", 8), ("tokenizer_hash", "u"))}
-    assert len(folders | {first.folder}) == 3
+    assert again().ids.tolist() == first.ids.tolist() and len(seen) == 2 and stores() == 1
+    again(max_length=8)
+    again(tokenizer_hash="u")
+    assert stores() == 3
 
 
 def test_a_damaged_store_is_written_again(tokenizer: Tokenizer, tmp_path: Path) -> None:
     split = make(TEXTS)
-    tokens = store(split, tokenizer, tmp_path)
-    whole = (tokens.folder / "ids.bin").read_bytes()
-    (tokens.folder / "ids.bin").write_bytes(whole[:-4] + bytes([whole[-4] ^ 1]) + whole[-3:])
-    assert (store(split, tokenizer, tmp_path).folder / "ids.bin").read_bytes() == whole
+    whole = store(split, tokenizer, tmp_path).ids.tolist()
+    (path,) = (tmp_path / "tokens").rglob("ids.bin")
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(content[:-4] + bytes([content[-4] ^ 1]) + content[-3:])
+    assert store(split, tokenizer, tmp_path).ids.tolist() == whole
+
+
+@pytest.mark.parametrize("long", ["head", "head+tail", "windows"])
+def test_tokenising_now_gives_the_same_store(long: str, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    kept = store(make(TEXTS), tokenizer, tmp_path, long=long)
+    now = tokenise_now(TEXTS, tokenizer, max_length=16, long=long)
+    assert windows(now) == windows(kept) and now.rows.tolist() == kept.rows.tolist()
+    assert {**now.meta}.items() <= kept.meta.items() and now.ids.dtype == kept.ids.dtype
+    with pytest.raises(UsageError, match="no text"):
+        tokenise_now([], tokenizer, max_length=16, long=long)
+
+
+def test_tokenising_pairs_now(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    pairs = [["a film", "good"], ["x", "y z"]]
+    kept = store(make(["a film", "x"], ["good", "y z"]), tokenizer, tmp_path)
+    now = tokenise_now(pairs, tokenizer, max_length=16)
+    assert windows(now) == windows(kept) and (now.type_ids is None) == (kept.type_ids is None)
 
 
 def test_what_cannot_be_done_is_refused(tokenizer: Tokenizer, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,6 +54,22 @@ def load_own(source: DataSource, *, cache: Path | None) -> Dataset:
     options |= {"name": name, "splits": list(paths), "validation": source.validation == "none"}
     key = dataset_key(paths.values(), options=options) if cache is not None else ""
     return cached(cache, key, lambda: _read(source, columns, paths, name))
+
+
+def read_columns(path: Path, columns: Sequence[str], *, encoding: str = "utf-8") -> list[tuple[str, ...]]:
+    """The texts of one column, or the pairs of two, of an own file: every row in order, empty texts too.
+
+    Raises:
+        UsageError: there is no such file, format or column, or not one or two columns are asked for.
+        DataRejected: a row is bad; none is left out, because the answers are counted by row.
+    """
+    if not 1 <= len(columns) <= 2:
+        raise UsageError(f"{len(columns)} columns are given; one is a text, two are a pair")
+    faults = Faults()
+    wanted = OwnColumns(columns[0], label=columns[0], pair=columns[1] if len(columns) == 2 else None)
+    records = list(own_records(path, wanted, encoding=encoding, faults=faults))
+    faults.check(rows_read=len(records))
+    return [(one.text,) if one.pair is None else (one.text, one.pair) for one in records]
 
 
 def _columns(source: DataSource) -> OwnColumns:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,37 +31,21 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class TokenStore:
-    """The token ids of a split's texts, memory-mapped from a folder.
+    """The token ids of a split's texts.
 
     A text is one window, or several under `long="windows"`; the ids of all windows stand one after another.
+    `ids` has all windows' token ids, special tokens included, `(tokens,)`, uint16 or int32; `offsets` where
+    each window begins in it, and the end, `(windows + 1,)`, int64; `first_window` the first window of each
+    text, and the end, `(texts + 1,)`, int64; `type_ids` which of a pair's texts a token is of, `(tokens,)`,
+    uint8, or None where the tokenizer does not tell. `meta` has the settings and what was counted: texts,
+    windows, cut, tokens, longest.
     """
 
-    folder: Path
-
-    @cached_property
-    def meta(self) -> dict[str, Any]:
-        """What was counted: texts, windows, cut texts, tokens, longest window; and the settings."""
-        return dict(json.loads((self.folder / "meta.json").read_text()))
-
-    @cached_property
-    def ids(self) -> Array:
-        """All windows' token ids, special tokens included, `(tokens,)`, uint16 or int32."""
-        return self._array("ids")
-
-    @cached_property
-    def offsets(self) -> Array:
-        """Where each window begins in `ids`, and the end, `(windows + 1,)`, int64."""
-        return self._array("offsets")
-
-    @cached_property
-    def first_window(self) -> Array:
-        """The first window of each text, and the end, `(texts + 1,)`, int64."""
-        return self._array("first_window")
-
-    @cached_property
-    def type_ids(self) -> Array | None:
-        """Which of a pair's texts a token is of, `(tokens,)`, uint8; None where that is not told."""
-        return self._array("type_ids") if "type_ids" in self.meta["dtypes"] else None
+    ids: Array
+    offsets: Array
+    first_window: Array
+    type_ids: Array | None
+    meta: Mapping[str, Any]
 
     @cached_property
     def lengths(self) -> Array:
@@ -70,7 +54,7 @@ class TokenStore:
 
         return np.diff(self.offsets)
 
-    @property
+    @cached_property
     def text_lengths(self) -> Array:
         """Tokens of each text, the sum of its windows, `(texts,)`, int64."""
         import numpy as np
@@ -98,10 +82,18 @@ class TokenStore:
         """The token ids of a window, `(its tokens,)`."""
         return self.ids[self.offsets[index] : self.offsets[index + 1]]
 
-    def _array(self, name: str) -> Array:
-        import numpy as np
 
-        return np.memmap(self.folder / f"{name}.bin", dtype=self.meta["dtypes"][name], mode="r")
+def open_store(folder: Path) -> TokenStore:
+    """The token store of a folder, its arrays memory-mapped."""
+    import numpy as np
+
+    meta = json.loads((folder / "meta.json").read_text())
+
+    def mapped(name: str) -> Array:
+        return np.memmap(folder / f"{name}.bin", dtype=meta["dtypes"][name], mode="r")
+
+    type_ids = mapped("type_ids") if "type_ids" in meta["dtypes"] else None
+    return TokenStore(mapped("ids"), mapped("offsets"), mapped("first_window"), type_ids, meta)
 
 
 def tokenise(
@@ -123,32 +115,87 @@ def tokenise(
     Raises:
         UsageError: `long` is unknown or not possible for pairs, or `max_length` leaves no room for text.
     """
-    lookup(LONG, long, "way with long texts")
     settings = {"max_length": max_length, "long": long, "tokenizer": tokenizer_hash, "version": STORE_VERSION}
     key = hashlib.sha256(canonical_json({**settings, "split": split.fingerprint}).encode()).hexdigest()
     place = cache / "tokens" / key[:32]
-    chunks = _tokenised(split, tokenizer, max_length=max_length, long=long)
-    is_small = tokenizer.get_vocab_size(with_added_tokens=True) <= 2**16
-    writer = _Writer("uint16" if is_small else "int32", settings, texts=len(split), progress=progress)
-    ensure(place, lambda folder: writer.write(chunks, folder))
-    return TokenStore(place)
+    cut = _cutter(tokenizer, is_pair=split.pairs() is not None, max_length=max_length, long=long)
+    writer = _Writer(_ids_dtype(tokenizer), settings, texts=len(split), progress=progress)
+    ensure(place, lambda folder: writer.write(_tokenised(split, cut), folder))
+    return open_store(place)
 
 
-def _tokenised(split: Split, tokenizer: Tokenizer, *, max_length: int, long: str) -> Iterator[Tokenised]:
+def tokenise_now(
+    texts: Sequence[str] | Sequence[Sequence[str]],
+    tokenizer: Tokenizer,
+    *,
+    max_length: int,
+    long: str = "head",
+) -> TokenStore:
+    """A token store of some texts, or of pairs of texts, in memory alone.
+
+    Raises:
+        UsageError: as `tokenise` does; also where there is no text.
+
+    Example:
+        >>> from tokenizers import Tokenizer, models
+        >>> words = Tokenizer(models.WordLevel({"good": 0, "bad": 1}, unk_token="bad"))
+        >>> tokenise_now(["good", "bad"], words, max_length=4).ids.tolist()
+        [0, 1]
+    """
+    import numpy as np
+
+    if not texts:
+        raise UsageError("there is no text to tokenise; give at least one")
+    cut = _cutter(tokenizer, is_pair=not isinstance(texts[0], str), max_length=max_length, long=long)
+    found = cut([text if isinstance(text, str) else tuple(text) for text in texts])
+    type_ids = np.array(found.type_ids, dtype=np.uint8) if any(found.type_ids) else None
+    offsets, first_window = _ends(found.lengths), _ends(found.windows)
+    meta = {**_counts(found.lengths, found.windows, found.cut), "max_length": max_length, "long": long}
+    return TokenStore(np.array(found.ids, dtype=_ids_dtype(tokenizer)), offsets, first_window, type_ids, meta)
+
+
+Cut = Callable[[Any], Tokenised]
+
+
+def _cutter(tokenizer: Tokenizer, *, is_pair: bool, max_length: int, long: str) -> Cut:
+    """What tokenises a chunk of texts, or of pairs."""
+    lookup(LONG, long, "way with long texts")
+    if not is_pair:
+        return Cutter(tokenizer, max_length=max_length, long=long).cut
+    if long != "head":
+        raise UsageError(f'long = "{long}" is not possible for pairs of texts; use long = "head"')
+    return PairCutter(tokenizer, max_length=max_length).cut
+
+
+def _tokenised(split: Split, cut: Cut) -> Iterator[Tokenised]:
     """The split's texts in order, tokenised chunk by chunk."""
     pairs = split.pairs()
-    if pairs is None:
-        cutter = Cutter(tokenizer, max_length=max_length, long=long)
-    elif long != "head":
-        raise UsageError(f'long = "{long}" is not possible for pairs of texts; use long = "head"')
-    else:
-        pair_cutter = PairCutter(tokenizer, max_length=max_length)
     for start in range(0, len(split), _CHUNK_TEXTS):
         texts = split.texts().slice(start, _CHUNK_TEXTS).to_pylist()
-        if pairs is None:
-            yield cutter.cut(texts)
-        else:
-            yield pair_cutter.cut(list(zip(texts, pairs.slice(start, _CHUNK_TEXTS).to_pylist(), strict=True)))
+        if pairs is not None:
+            texts = list(zip(texts, pairs.slice(start, _CHUNK_TEXTS).to_pylist(), strict=True))
+        yield cut(texts)
+
+
+def _ids_dtype(tokenizer: Tokenizer) -> str:
+    return "uint16" if tokenizer.get_vocab_size(with_added_tokens=True) <= 2**16 else "int32"
+
+
+def _ends(sizes: Sequence[int]) -> Array:
+    """Where each piece begins when they stand one after another, and the end."""
+    import numpy as np
+
+    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+
+def _counts(lengths: Sequence[int], windows: Sequence[int], cut: int) -> dict[str, int]:
+    return {
+        "texts": len(windows),
+        "windows": len(lengths),
+        "cut": cut,
+        "tokens": sum(lengths),
+        "longest": max(lengths),
+    }
 
 
 class _Writer:
@@ -184,14 +231,7 @@ class _Writer:
             dtypes["type_ids"] = "uint8"
         else:
             (folder / "type_ids.bin").unlink()
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        offsets.tofile(folder / "offsets.bin")
-        np.concatenate([[0], np.cumsum(windows)]).astype(np.int64).tofile(folder / "first_window.bin")
-        counts = {
-            "texts": len(windows),
-            "windows": len(lengths),
-            "cut": cut,
-            "tokens": int(offsets[-1]),
-            "longest": max(lengths),
-        }
+        _ends(lengths).tofile(folder / "offsets.bin")
+        _ends(windows).tofile(folder / "first_window.bin")
+        counts = _counts(lengths, windows, cut)
         write_json(folder / "meta.json", {**counts, **self._settings, "dtypes": dtypes})

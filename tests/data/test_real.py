@@ -103,6 +103,12 @@ def test_most_of_sst2_stands_in_movie_reviews() -> None:
     assert 0.74 < sum(sentence in films for sentence in sentences) / len(sentences) < 0.8
 
 
+def test_blitzers_reviews_repeat() -> None:
+    found = check(whole("amazon_reviews"))
+    assert sum(split.duplicates for split in found.splits.values()) == 125
+    assert sum(overlap.rows for overlap in found.overlaps) == 0  # ranks keep the same texts together
+
+
 def test_stsb_has_scores() -> None:
     labels = load(DataSource(name="stsb")).splits["test"].labels
     assert labels.dtype == "float32" and labels.min() == 0 and labels.max() == 5

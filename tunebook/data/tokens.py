@@ -118,9 +118,13 @@ def tokenise(
     settings = {"max_length": max_length, "long": long, "tokenizer": tokenizer_hash, "version": STORE_VERSION}
     key = hashlib.sha256(canonical_json({**settings, "split": split.fingerprint}).encode()).hexdigest()
     place = cache / "tokens" / key[:32]
-    cut = _cutter(tokenizer, is_pair=split.pairs() is not None, max_length=max_length, long=long)
     writer = _Writer(_ids_dtype(tokenizer), settings, texts=len(split), progress=progress)
-    ensure(place, lambda folder: writer.write(_tokenised(split, cut), folder))
+
+    def fill(folder: Path) -> None:
+        cut = _cutter(tokenizer, is_pair=split.pairs() is not None, max_length=max_length, long=long)
+        writer.write(_tokenised(split, cut), folder)
+
+    ensure(place, fill)
     return open_store(place)
 
 

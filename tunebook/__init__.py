@@ -1,0 +1,92 @@
+"""Tunebook: a laboratory and a reference book for fine-tuning pretrained Transformer encoders.
+
+The verbs of the command line, from Python: `run`, `load` and `compare`, plain values back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tunebook.predict import Predictor
+
+__all__ = ["compare", "load", "run"]
+
+
+def run(
+    *,
+    checkpoint: str,
+    dataset: str,
+    method: str | Mapping[str, Any] = "full",
+    text: str | None = None,
+    label: str | None = None,
+    seed: int = 0,
+    train: Mapping[str, Any] | None = None,
+    device: str = "auto",
+    allow_download: bool = False,
+    root: str | Path | None = None,
+    **columns: Any,
+) -> dict[str, Any]:
+    """Fine-tune one checkpoint with one method on a dataset or a file, or return the run if it is finished.
+
+    `method` is a name, or a table such as `{"name": "full", "learning_rate": 1e-4}`; `train` holds the keys of a
+    `[train]` table; `columns` are the other keys of a dataset's table (`test`, `group`, `train_size`, ...).
+    Returns the run's object: run, status, checkpoint, dataset, method, seed, metrics, cost. What goes on is told
+    on standard error.
+
+    Raises:
+        TunebookError: as the command line's `run`, of the kind that has its exit code.
+    """
+    from tunebook import spec
+    from tunebook.book import open_book
+    from tunebook.cli._progress import Progress
+    from tunebook.errors import raise_for
+    from tunebook.experiment import execute, plan
+    from tunebook.flow import Options
+
+    values = spec.single(
+        checkpoint=checkpoint, dataset=dataset, method=method, text=text, label=label, seeds=[seed], train=train,
+        baselines=False, **columns,
+    )  # fmt: skip
+    book = open_book(Path(root) if root is not None else None)
+    options = Options(device=device, allow_download=allow_download)
+    planned = plan(spec.experiment(values, "the arguments").runs(), book, allow_download=allow_download)
+    outcome = execute(planned, book, options, Progress("tunebook"))
+    raise_for(outcome.exit_code, outcome.runs[0].get("error", ""))
+    return outcome.runs[0]
+
+
+def load(run: str | Mapping[str, Any], *, device: str = "auto", root: str | Path | None = None) -> Predictor:
+    """A finished run as something that predicts: `load(run).predict(["Not bad at all."])`.
+
+    `run` is a run's object, its name, its folder, or the first letters of its hash.
+
+    Raises:
+        UsageError: there is no such run, it is not finished, or it kept no weights.
+        IntegrityError: its weights are not the ones that were sealed.
+    """
+    from tunebook import predict
+    from tunebook.book import open_book
+
+    name = run if isinstance(run, str) else run["run"]
+    return predict.load(open_book(Path(root) if root is not None else None).find(name), device=device)
+
+
+def compare(
+    *, metric: str | None = None, split: str = "test", dataset: str | None = None, root: str | Path | None = None
+) -> list[dict[str, Any]]:
+    """The finished runs of the book side by side: one row per dataset, checkpoint and method, best first.
+
+    Raises:
+        UsageError: the metric does not exist.
+    """
+    from tunebook import comparison
+    from tunebook.book import open_book
+    from tunebook.flow import as_object
+
+    runs = [as_object(folder) for folder in open_book(Path(root) if root is not None else None).run_folders()]
+    return comparison.table(
+        [run for run in runs if dataset in (None, run["dataset"])], metric=metric, split=split
+    )

@@ -21,6 +21,7 @@ class Meter:
     steps: int = 0
     samples: int = 0
     tokens: int = 0
+    last_seconds: float = 0.0
     _started: float = field(default=0.0, repr=False)
 
     def start(self) -> None:
@@ -29,7 +30,8 @@ class Meter:
 
     def stop(self, *, samples: int, tokens: int) -> None:
         """End a step that trained on so many texts and real (unpadded) tokens."""
-        self.seconds += time.monotonic() - self._started
+        self.last_seconds = time.monotonic() - self._started
+        self.seconds += self.last_seconds
         self.steps += 1
         self.samples += samples
         self.tokens += tokens

@@ -57,3 +57,17 @@ class Interrupted(TunebookError):
     def __init__(self, message: str, signal_number: int = signal.SIGINT) -> None:
         super().__init__(message)
         self.exit_code = 128 + signal_number
+
+
+def raise_for(exit_code: int, message: str) -> None:
+    """Raise the error that a process meant by its exit code; nothing for 0.
+
+    Raises:
+        TunebookError: of the kind with that exit code.
+    """
+    if exit_code == 0:
+        return
+    if exit_code > 128:
+        raise Interrupted(message, exit_code - 128)
+    kinds = {kind.exit_code: kind for kind in (UsageError, DataRejected, Diverged, IntegrityError, NoSpace, Busy)}
+    raise kinds.get(exit_code, Failure)(message)

@@ -38,7 +38,7 @@ class TrainSpec(_Strict):
     epochs: Annotated[int, Field(ge=1, le=1000)] = 3
     min_steps: Annotated[int, Field(ge=0, le=10**7)] = 300
     batch_size: Annotated[int, Field(ge=1, le=65536)] = 32
-    micro_batch_tokens: Annotated[int, Field(ge=1, le=10**7)] = 16384
+    micro_batch_tokens: Annotated[int, Field(ge=1, le=10**7)] = 4096
     max_length: Annotated[int, Field(ge=4, le=65536)] | None = None
     long: Literal["head", "head+tail", "windows"] = "head"
     schedule: Literal["linear", "cosine", "constant"] = "linear"
@@ -259,3 +259,32 @@ def identity(spec: RunSpec, checkpoint_fingerprint: str | None, dataset: data.Da
 def fingerprint(identity: Mapping[str, Any]) -> str:
     """The sha256 of an identity's canonical JSON, in hex: the run's id."""
     return hashlib.sha256(canonical_json(identity).encode()).hexdigest()
+
+
+def single(
+    *,
+    checkpoint: str,
+    dataset: str,
+    method: str | Mapping[str, Any] = "full",
+    seeds: int | list[int] = 1,
+    train: Mapping[str, Any] | None = None,
+    baselines: bool = True,
+    question: str = "",
+    **columns: Any,
+) -> dict[str, Any]:
+    """The values of an experiment with one checkpoint, one dataset and one method, from plain options.
+
+    `dataset` is the name of one, or a file, recognised by its ending; `columns` are the other keys of its table
+    (`text`, `label`, `test`, `group`, `train_size`, ...), those that are None left out.
+    """
+    is_file = dataset.lower().removesuffix(".gz").endswith((".csv", ".tsv", ".jsonl", ".parquet"))
+    given = {key: value for key, value in columns.items() if value is not None}
+    return {
+        "question": question,
+        "checkpoints": [checkpoint],
+        "datasets": [{"path" if is_file else "name": dataset, **given}],
+        "methods": [method],
+        "seeds": seeds,
+        "baselines": baselines,
+        "train": dict(train or {}),
+    }

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from tunebook import cost, durable, evaluate, metrics, optim
-from tunebook.book import folder as book_folder
+from tunebook.book import snapshots
 from tunebook.data import batches
 from tunebook.environment import Hardware
 from tunebook.errors import Diverged, Interrupted
@@ -140,7 +140,7 @@ class Loop:
             use_row_embedding(model)
         model.to(self.hardware.device)
         labels = (self.train.labels - self.mean) / self.deviation if self.task == "regression" else self.train.labels
-        self.labels = torch.from_numpy(np.ascontiguousarray(labels)).to(self.hardware.device)
+        self.labels = torch.tensor(labels).to(self.hardware.device)
         self.class_weights = self._class_weights()
 
     def _class_weights(self) -> torch.Tensor | None:
@@ -171,7 +171,7 @@ class Loop:
         return self.state
 
     def _advance(self) -> None:
-        self._step()
+        self.step()
         is_better = self.validation is not None and self.plan.evaluates_after(self.state.step) and self._evaluate()
         signal_number = self.control.stop()
         if is_better or signal_number or self.control.wants_snapshot(self.state.step):
@@ -179,7 +179,12 @@ class Loop:
         if signal_number:
             raise Interrupted(f"stopped after step {self.state.step} of {self.plan.total_steps}, saved", signal_number)
 
-    def _step(self) -> None:
+    def step(self) -> None:
+        """Train on the next batch.
+
+        Raises:
+            Diverged: it was the tenth in a row whose loss or gradient is not finite.
+        """
         state, settings = self.state, self.settings
         self.meter.start()
         texts = batches.batch_at(
@@ -209,14 +214,16 @@ class Loop:
         total, tokens = 0.0, 0
         denominator = self._weight(texts)
         groups = batches.micro_batches(texts, self.train.store, max_tokens=self.settings.micro_batch_tokens)
-        for index, group in enumerate(groups):
-            torch.manual_seed(_mixed(self.seed, self.state.step, index))
-            padded = batches.pad(group, self.train.store, pad_id=self.pad_id)
-            logits = evaluate.logits_of(self.encoder.model, padded, self.hardware, len(group))
-            loss = self._loss(logits, self.labels[torch.from_numpy(group)]) / denominator
-            loss.backward()  # type: ignore[no-untyped-call]
-            total += float(loss.detach())
-            tokens += padded.tokens
+        # One autocast around all groups: it casts each weight once for the step, not once for each group.
+        with self.hardware.autocast():
+            for index, group in enumerate(groups):
+                torch.manual_seed(_mixed(self.seed, self.state.step, index))
+                padded = batches.pad(group, self.train.store, pad_id=self.pad_id)
+                logits = evaluate.logits_of(self.encoder.model, padded, self.hardware.device, len(group))
+                loss = self._loss(logits, self.labels[torch.from_numpy(group)]) / denominator
+                loss.backward()  # type: ignore[no-untyped-call]
+                total += float(loss.detach())
+                tokens += padded.tokens
         return total, tokens
 
     def _loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -257,10 +264,16 @@ class Loop:
         state.has_stopped_early = state.worse_evaluations == self.settings.early_stopping_patience
         return False
 
-    def predict(self, store: TokenStore) -> np.ndarray:
-        """Logits of shape `(texts, outputs)`, as the model gives them now."""
-        max_tokens = self.settings.micro_batch_tokens
-        return evaluate.predict(self.encoder.model, store, self.hardware, pad_id=self.pad_id, max_tokens=max_tokens)
+    def predict(self, store: TokenStore, texts: np.ndarray | None = None) -> np.ndarray:
+        """Logits of shape `(texts, outputs)` of a store, or of some of its texts, as the model gives them now."""
+        return evaluate.predict(
+            self.encoder.model,
+            store,
+            self.hardware,
+            pad_id=self.pad_id,
+            max_tokens=self.settings.micro_batch_tokens,
+            texts=texts,
+        )
 
     def _log_step(self, loss: float, norm: float, scale: float, bad_texts: np.ndarray | None) -> None:
         state = self.state
@@ -278,15 +291,16 @@ class Loop:
     def _log(self, record: dict[str, Any]) -> None:
         durable.append_line(self.folder / "metrics.jsonl", record)
         self.state.lines += 1
-        self.control.tell({"total_steps": self.plan.total_steps, "samples": self.meter.samples,
-                           "train_seconds": self.meter.seconds, **record})  # fmt: skip
+        meter, total = self.meter, self.plan.total_steps
+        so_far = {"steps_done": meter.steps, "samples": meter.samples, "train_seconds": meter.seconds}
+        self.control.tell({"total_steps": total, **so_far, **record})
 
     # ------------------------------------------------------- snapshots
 
     def _save(self) -> None:
         extra = {"step": self.state.step, "best_step": self.state.best_step}
-        book_folder.save_snapshot(self.folder, self.state.step, self._fill, extra=extra)
-        book_folder.prune_snapshots(self.folder, keep={self.state.step, self.state.best_step or self.state.step})
+        snapshots.save_snapshot(self.folder, self.state.step, self._fill, extra=extra)
+        snapshots.prune_snapshots(self.folder, keep={self.state.step, self.state.best_step or self.state.step})
         self.control.saved()
 
     def _fill(self, folder: Path) -> None:
@@ -311,7 +325,7 @@ class Loop:
         }
 
     def _resume(self) -> None:
-        found = book_folder.latest_snapshot(self.folder)
+        found = snapshots.latest_snapshot(self.folder)
         if found is not None:
             _, snapshot = found
             self._load_weights(snapshot)

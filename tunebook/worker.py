@@ -19,7 +19,8 @@ from typing import Any, TextIO
 from tunebook import spec
 from tunebook.book import open_book
 from tunebook.errors import Failure, TunebookError
-from tunebook.run import Options, as_object, prepare, run
+from tunebook.measure import measure
+from tunebook.flow import Options, as_object, prepare, run
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 _SECONDS_BETWEEN_EVENTS = 0.2
@@ -94,6 +95,8 @@ def work(asked: dict[str, Any], stop: Stop, teller: Teller) -> dict[str, Any]:
     options = Options(**asked["options"])
     book = open_book(Path(asked["root"]))
     prepared = prepare(spec.run_spec(asked["spec"], "the run"), book, allow_download=options.allow_download)
+    if "--measure" in sys.argv:
+        return measure(prepared, book, options)
     control = Control(
         stop=lambda: stop.signal_number,
         tell=teller.step,

@@ -28,6 +28,7 @@ def hold(folder: Path, *, wait: bool = False) -> Iterator[None]:
 
     Raises:
         Busy: another process holds it, and the message names which; `wait` waits for it instead.
+        NoSpace: the disk or a quota is full.
         Failure: the folder cannot be written.
     """
     durable.make_folder(folder)
@@ -35,9 +36,11 @@ def hold(folder: Path, *, wait: bool = False) -> Iterator[None]:
         descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         _acquire(descriptor, folder, wait=wait)
-        _write(descriptor, json.dumps(_myself()).encode())
+        with saving(folder / LOCK):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps(_myself()).encode(), 0)
         yield
-        _write(descriptor, b"")
+        os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
 
@@ -79,11 +82,6 @@ def _try(descriptor: int, kind: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _write(descriptor: int, signature: bytes) -> None:
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, signature, 0)
 
 
 def _signature(descriptor: int) -> dict[str, Any]:

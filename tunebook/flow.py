@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunebook import cost, data, durable, environment, methods, metrics, spec
 from tunebook.book import card
 from tunebook.book import folder as book_folder
+from tunebook.book import predictions as stored
+from tunebook.book import snapshots
 from tunebook.book.lock import hold
 from tunebook.errors import Diverged, Interrupted, TunebookError, UsageError
 from tunebook.models import resolve
@@ -86,9 +88,9 @@ def run(prepared: Prepared, book: Book, options: Options, control: Control) -> d
     with hold(prepared.folder, wait=options.wait):
         if options.fresh:
             _clear(prepared.folder)
-        stored = book_folder.read_result(prepared.folder)
-        if stored is not None:
-            return stored
+        finished = book_folder.read_result(prepared.folder)
+        if finished is not None:
+            return finished
         durable.sweep(prepared.folder)
         (prepared.folder / "failure.json").unlink(missing_ok=True)
         durable.write_json(prepared.folder / "run.json", describe(prepared))
@@ -119,6 +121,7 @@ def describe(prepared: Prepared) -> dict[str, Any]:
             "name": dataset.name,
             "task": dataset.task,
             "label_names": list(dataset.label_names),
+            "is_pair": dataset.splits["train"].pairs() is not None,
             "licence": dataset.licence,
             "redistributable": dataset.redistributable,
         },
@@ -131,7 +134,7 @@ def describe(prepared: Prepared) -> dict[str, Any]:
 def _finetune(prepared: Prepared, book: Book, options: Options, control: Control) -> dict[str, Any]:
     hardware = environment.hardware(options.device, prepared.spec.train.precision)
     environment.make_repeatable(hardware)
-    encoder = _load(prepared)
+    encoder = load_encoder(prepared)
     _record_environment(prepared.folder, hardware, encoder, options)
     loop = build_loop(prepared, book, encoder, hardware, control)
     state = loop.run()
@@ -146,12 +149,12 @@ def _finetune(prepared: Prepared, book: Book, options: Options, control: Control
         "optimizer_sha256": optimizer_digest,
         "trainable_parameters": trainable_parameters(encoder, loop.recipe),
     }
-    predictions, cut = _predict_splits(prepared, book, encoder, loop)
+    logits, cut = _predict_splits(prepared, book, encoder, loop)
     weights = _save_weights(prepared.folder, encoder) if options.keep == "best" else {"weights_bytes": 0}
-    return _seal(prepared, {**result, **weights, "cut_texts": cut}, predictions)
+    return _seal(prepared, {**result, **weights, "cut_texts": cut}, logits)
 
 
-def _load(prepared: Prepared) -> Encoder:
+def load_encoder(prepared: Prepared) -> Encoder:
     """The encoder with a head whose first values are a function of the seed."""
     import torch
 
@@ -228,9 +231,10 @@ def trainable_parameters(encoder: Encoder, recipe: methods.Recipe) -> dict[str, 
 def _record_environment(folder: Path, hardware: Hardware, encoder: Encoder, options: Options) -> None:
     """Store the environment, and refuse to continue in another one than the run began in."""
     current = environment.describe(hardware, encoder.model.config._attn_implementation)
-    stored = book_folder.read_json(folder / "environment.json")
-    if stored is not None and book_folder.has_snapshots(folder):
-        changed = environment.differences(stored.get("began_in", stored), current)
+    before = book_folder.read_json(folder / "environment.json")
+    if before is not None and snapshots.has_snapshots(folder):
+        began_in = before.get("began_in", before)
+        changed = environment.differences(began_in, current)
         if changed and not options.accept_environment:
             raise UsageError(
                 "this run began in another environment, and would not end with the same bytes: "
@@ -238,7 +242,7 @@ def _record_environment(folder: Path, hardware: Hardware, encoder: Encoder, opti
                 + ". Continue there, begin anew with --fresh, or go on with --accept-environment, which marks the run"
             )
         if changed:
-            current = {**current, "began_in": stored.get("began_in", stored)}
+            current = {**current, "began_in": began_in}
     durable.write_json(folder / "environment.json", current)
 
 
@@ -309,7 +313,7 @@ def _seal(prepared: Prepared, result: Mapping[str, Any], predictions: Mapping[st
     """Write predictions, card and, last, the result, which makes the run finished."""
     folder, dataset = prepared.folder, prepared.dataset
     scored = {name: (dataset.splits[name].ids, dataset.splits[name].labels, logits) for name, logits in predictions.items()}
-    book_folder.write_predictions(folder / "predictions.parquet", scored)
+    stored.write_predictions(folder / "predictions.parquet", scored)
     sealed = {
         **result,
         "run": prepared.run_id,
@@ -324,7 +328,7 @@ def _seal(prepared: Prepared, result: Mapping[str, Any], predictions: Mapping[st
     card_text = card.render(describe(prepared), sealed, book_folder.read_json(folder / "environment.json") or {}, spent)
     durable.write_file(folder / "README.md", card_text.encode())
     book_folder.seal(folder, sealed)
-    book_folder.prune_snapshots(folder, keep=set())
+    snapshots.prune_snapshots(folder, keep=set())
     return sealed
 
 
@@ -359,13 +363,3 @@ def as_object(folder: Path) -> dict[str, Any]:
         "result": {key: value for key, value in result.items() if key not in ("metrics", "trainable_parameters", "run")},
     }
     return found | ({"error": failure["message"]} if failure else {})
-
-
-def options_from(values: Mapping[str, Any]) -> Options:
-    """Options from plain values, as a worker receives them."""
-    return Options(**values)
-
-
-def options_as_values(options: Options) -> dict[str, Any]:
-    """Options as plain values, to hand to a worker."""
-    return asdict(options)

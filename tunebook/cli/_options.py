@@ -1,0 +1,20 @@
+"""Options that several verbs share, declared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output instead of text.")]
+Root = Annotated[
+    Path | None,
+    typer.Option("--root", help="The book: where runs are stored. [default: $TUNEBOOK_HOME, else ./book]", show_default=False),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change one key of the specification: --set train.epochs=1. May be repeated.", metavar="KEY=VALUE"),
+]
+Download = Annotated[bool, typer.Option("--allow-download", help="Allow fetching checkpoints from the Hugging Face hub.")]
+Metric = Annotated[str | None, typer.Option("--metric", help="The metric to show; accuracy or Pearson's correlation otherwise.")]

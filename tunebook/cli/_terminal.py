@@ -1,0 +1,107 @@
+"""Writing to the terminal: JSON, tables, and texts from data that cannot control it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_LEFT, _RIGHT = "left", "right"
+
+
+def print_json(value: Any) -> None:
+    """Print a value as indented JSON; never a bare NaN."""
+    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def print_line(value: Any) -> None:
+    """Print a value as one line of JSON."""
+    print(json.dumps(value, ensure_ascii=False, allow_nan=False), flush=True)
+
+
+def say(text: str) -> None:
+    """Tell the user something that is not a result, on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def safe(text: object) -> str:
+    """A text from data with control and direction characters made visible, on one line.
+
+    Example:
+        >>> safe("a\\x1b[31mred")
+        'a\\\\x1b[31mred'
+    """
+    return "".join(
+        character if character.isprintable() or unicodedata.category(character) == "Zs" else _visible(character)
+        for character in str(text)
+    )
+
+
+def _visible(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def print_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> None:
+    """Print rows as a plain aligned table; `columns` maps a key of the rows to its heading.
+
+    Numbers stand right. It is the same on a terminal, in a pipe and in a log: no colour, no box, and no wrapping.
+    """
+    cells = [[_cell(row.get(key)) for key in columns] for row in rows]
+    right = [all(isinstance(row.get(key), int | float | None) for row in rows) for key in columns]
+    table = [list(columns.values()), *cells]
+    widths = [max(len(line[index]) for line in table) for index in range(len(columns))]
+    table.insert(1, ["-" * width for width in widths])
+    for line in table:
+        padded = [
+            cell.rjust(width) if is_right else cell.ljust(width)
+            for cell, width, is_right in zip(line, widths, right, strict=True)
+        ]
+        print("  ".join(padded).rstrip())
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.4g}" if isinstance(value, float) else safe(value)
+
+
+def size(count: int) -> str:
+    """Bytes as people read them.
+
+    Example:
+        >>> size(1_500_000)
+        '1.5 MB'
+    """
+    number = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} TB"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people read them.
+
+    Example:
+        >>> duration(3725)
+        '1 h 02 min'
+    """
+    whole = int(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def is_live() -> bool:
+    """Whether standard error is a terminal that can redraw a line."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and "CI" not in os.environ

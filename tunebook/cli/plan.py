@@ -1,0 +1,54 @@
+"""`tunebook plan`: what would run, what is there already, and what it needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tunebook.cli._options import Download, Json, Root, Set
+
+
+def command(
+    file: Annotated[Path, typer.Argument(help="A declared experiment, a TOML file.")],
+    settings: Set = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Estimate time and memory from a few real steps of each kind of run.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps; for --measure.")] = "auto",
+    allow_download: Download = False,
+    json: Json = False,
+    root: Root = None,
+) -> None:
+    """Show the runs of an experiment, which of them are finished, and the disk they need; nothing is trained.
+
+    Example: tunebook plan experiments/minilm-sst2.toml --measure
+    """
+    from tunebook import measure as measuring
+    from tunebook.book import open_book
+    from tunebook.cli import _running
+    from tunebook.cli._terminal import duration, print_json, print_table, safe, say, size
+    from tunebook.experiment import disk_free, disk_needed, plan
+
+    what = _running.declared(file, settings or [])
+    book = open_book(root)
+    planned = plan(what.experiment.runs(), book, allow_download=allow_download)
+    rows = [item.as_object() for item in planned]
+    if measure:
+        for row, estimate in zip(rows, measuring.estimates(planned, book, device), strict=True):
+            row["estimate"] = estimate
+    if json:
+        print_json({"question": what.experiment.question, "disk_bytes": disk_needed(planned), "runs": rows})
+        return
+    for row in rows:
+        row["short"] = row["run"][:8] if row["run"] else None
+        row["time"] = duration(row["estimate"]["seconds"]) if row.get("estimate") else None
+        row["memory"] = size(row["estimate"]["peak_memory_bytes"]) if row.get("estimate") else None
+    columns = {"short": "run", "status": "status", "checkpoint": "checkpoint", "method": "method",
+               "dataset": "dataset", "seed": "seed"}  # fmt: skip
+    print_table(rows, columns | ({"time": "time", "memory": "memory"} if measure else {}))
+    print(f"\n{len(rows)} runs, {sum(row['status'] == 'finished' for row in rows)} finished; up to "
+          f"{size(disk_needed(planned))} of disk needed, {size(disk_free(book))} free at {book.root}")  # fmt: skip
+    for problem in dict.fromkeys(row["error"] for row in rows if "error" in row):
+        say(f"missing: {safe(problem)}")

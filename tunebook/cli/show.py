@@ -1,0 +1,72 @@
+"""`tunebook show`: one run, or the results of an experiment."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from tunebook.cli._options import Json, Root
+
+
+def command(
+    run: Annotated[str, typer.Argument(help="A run's name or the first letters of its hash.")],
+    json: Json = False,
+    root: Root = None,
+) -> None:
+    """Show a run: what it was, its metrics on every split, what it cost, where it lies.
+
+    Example: tunebook show 3f9a12bc
+    """
+    from tunebook.book import open_book
+    from tunebook.cli._terminal import print_json
+    from tunebook.flow import as_object
+
+    folder = open_book(root).find(run)
+    found = as_object(folder)
+    if json:
+        print_json(found)
+    else:
+        _print(found, str(folder))
+
+
+def _print(run: dict[str, Any], folder: str) -> None:
+    from tunebook.cli._terminal import print_table, safe
+
+    print(f"{run['folder']}\n{run['status']}: {run['checkpoint']}, {run['method']}, {safe(run['dataset'])}, seed {run['seed']}")
+    print("settings: " + (", ".join(f"{key} = {value}" for key, value in run["settings"].items()) or "none"))
+    if run.get("error"):
+        print(f"error: {safe(run['error'])}")
+    for split, scores in run["metrics"].items():
+        _print_split(split, scores, run["result"]["examples"][split])
+    print("\ncost")
+    cost = {key: value for key, value in run["cost"].items() if not isinstance(value, dict)}
+    print_table([{"key": key.replace("_", " "), "value": value} for key, value in cost.items()], {"key": "what", "value": "value"})
+    parameters = run["cost"]["trainable_parameters"]
+    if parameters:
+        print(f"trainable parameters: {parameters['encoder']:,} in the encoder, {parameters['head']:,} in the head")
+    result = run["result"]
+    if result.get("steps"):
+        best = f", best at step {result['best_step']:,} by validation {result['selected_on']}" if result["best_step"] else ""
+        print(f"steps: {result['steps']:,}{best}; training loss of the last epoch {result['train_loss']:.4f}")
+        print("cut texts: " + ", ".join(f"{count:,} of {split}" for split, count in result["cut_texts"].items())
+              + f" (longest {result['max_length']} tokens)")  # fmt: skip
+    print(f"\nfolder: {folder}")
+
+
+def _print_split(split: str, scores: dict[str, Any], examples: int) -> None:
+    from tunebook.cli._terminal import print_table
+
+    print(f"\n{split}, {examples:,} texts")
+    single = {key: value for key, value in scores.items() if not isinstance(value, dict | list)}
+    print_table([{"metric": key, "value": value} for key, value in single.items()], {"metric": "metric", "value": "value"})
+    if "per_class" not in scores:
+        return
+    classes = list(scores["per_class"])
+    rows = [
+        {"label": name, **values, **{f"as {other}": count for other, count in zip(classes, line, strict=True)}}
+        for (name, values), line in zip(scores["per_class"].items(), scores["confusion_matrix"], strict=True)
+    ]
+    columns = {"label": "label", "precision": "precision", "recall": "recall", "f1": "f1", "support": "n"}
+    print()
+    print_table(rows, columns | {f"as {name}": f"as {name}" for name in classes})

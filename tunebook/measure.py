@@ -1,0 +1,91 @@
+"""What a run would cost, measured from a few real steps of each kind; nothing is stored."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from tunebook.experiment import Planned
+from tunebook.flow import Options, Prepared
+
+if TYPE_CHECKING:
+    from tunebook.book import Book
+    from tunebook.train import Loop
+
+_STEPS = 6
+_PREDICTED_TEXTS = 128
+
+
+def estimates(planned: Sequence[Planned], book: Book, device: str = "auto") -> list[dict[str, Any] | None]:
+    """For each planned run its estimated `seconds` and `peak_memory_bytes`; None for what is finished, missing
+    or a baseline. Runs that differ by their seed alone share one measurement."""
+    known: dict[str, dict[str, Any]] = {}
+    found: list[dict[str, Any] | None] = []
+    for item in planned:
+        if item.prepared is None or item.prepared.checkpoint is None or item.status == "finished":
+            found.append(None)
+            continue
+        key = json.dumps({**item.prepared.identity, "seed": None}, sort_keys=True)
+        if key not in known:
+            known[key] = _in_process(item, book, device)
+        found.append(known[key])
+    return found
+
+
+def _in_process(item: Planned, book: Book, device: str) -> dict[str, Any]:
+    asked = {"spec": item.spec.model_dump(), "root": str(book.root), "options": asdict(Options(device=device))}
+    done = subprocess.run(
+        [sys.executable, "-m", "tunebook.worker", "--measure"], input=json.dumps(asked), stdout=subprocess.PIPE, text=True
+    )
+    last: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return last["object"] if last["kind"] == "finished" else {"seconds": None, "peak_memory_bytes": None, **last}
+
+
+def measure(prepared: Prepared, book: Book, options: Options) -> dict[str, Any]:
+    """Take a few steps and predict a few texts of a run, and multiply.
+
+    Returns `seconds` (training and evaluating), `steps`, `seconds_per_step`, `seconds_per_text` and
+    `peak_memory_bytes`.
+    """
+    from tunebook import cost, environment
+    from tunebook.flow import build_loop, load_encoder
+    from tunebook.train import Control
+
+    hardware = environment.hardware(options.device, prepared.spec.train.precision)
+    encoder = load_encoder(prepared)
+    with TemporaryDirectory() as folder:
+        loop = build_loop(replace(prepared, folder=Path(folder)), book, encoder, hardware, Control())
+        per_step = statistics.median(_seconds_of_step(loop) for _ in range(_STEPS))
+        per_text = _seconds_per_text(loop)
+    splits = {name: len(split) for name, split in prepared.dataset.splits.items()}
+    evaluations = loop.plan.total_steps // loop.plan.eval_every
+    texts = evaluations * splits.get("validation", 0) + sum(size for name, size in splits.items() if name != "train")
+    return {
+        "seconds": loop.plan.total_steps * per_step + texts * per_text,
+        "steps": loop.plan.total_steps,
+        "seconds_per_step": per_step,
+        "seconds_per_text": per_text,
+        "peak_memory_bytes": cost.peak_memory_bytes(),
+    }
+
+
+def _seconds_of_step(loop: Loop) -> float:
+    loop.step()
+    return loop.meter.last_seconds
+
+
+def _seconds_per_text(loop: Loop) -> float:
+    import numpy as np
+
+    some = np.random.default_rng(0).permutation(len(loop.train.store))[:_PREDICTED_TEXTS]
+    begin = time.monotonic()
+    loop.predict(loop.train.store, some)
+    return (time.monotonic() - begin) / len(some)

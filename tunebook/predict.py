@@ -1,0 +1,135 @@
+"""Use a finished run: labels, probabilities or scores for new texts, plain values back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tunebook import environment
+from tunebook.book import folder as book_folder
+from tunebook.errors import DataRejected, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tunebook.environment import Hardware
+    from tunebook.models.load import Encoder
+
+_CHUNK_TEXTS = 1024
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A finished run in memory, with the way of cutting long texts that it was trained with."""
+
+    encoder: Encoder
+    hardware: Hardware
+    label_names: tuple[str, ...]
+    max_length: int
+    long: str
+    is_pair: bool
+
+    def predict(self, texts: Sequence[str | Sequence[str]]) -> list[dict[str, Any]]:
+        """One answer per text, in order.
+
+        A text of a run on pairs is a pair of strings. Classes: `label`, its `probability`, and `probabilities`
+        by label name; scores: `score`. Every answer repeats its `text`.
+
+        Raises:
+            UsageError: a text is not a string, or for a run on pairs not two of them.
+        """
+        answers: list[dict[str, Any]] = []
+        for start in range(0, len(texts), _CHUNK_TEXTS):
+            chunk = [self._checked(text) for text in texts[start : start + _CHUNK_TEXTS]]
+            answers += [self._answer(text, row) for text, row in zip(chunk, self._logits(chunk), strict=True)]
+        return answers
+
+    def _checked(self, text: Any) -> Any:
+        if self.is_pair and not isinstance(text, str) and len(text) == 2 and all(isinstance(part, str) for part in text):
+            return list(text)
+        if not self.is_pair and isinstance(text, str):
+            return text
+        raise UsageError(f"expected {'two texts' if self.is_pair else 'a text'}, got {text!r:.80}")
+
+    def _logits(self, texts: list[Any]) -> np.ndarray:
+        from tunebook.data.tokens import tokenise_now
+        from tunebook.evaluate import predict
+        from tunebook.models.load import plain_tokenizer
+
+        store = tokenise_now(
+            texts, plain_tokenizer(self.encoder.tokenizer), max_length=self.max_length, long=self.long
+        )
+        pad_id = self.encoder.model.config.pad_token_id or 0
+        return predict(self.encoder.model, store, self.hardware, pad_id=pad_id, max_tokens=16384)
+
+    def _answer(self, text: Any, logits: np.ndarray) -> dict[str, Any]:
+        import numpy as np
+
+        if not self.label_names:
+            return {"text": text, "score": float(logits[0])}
+        weights = np.exp(logits.astype(np.float64) - logits.max())
+        shares = {name: float(share) for name, share in zip(self.label_names, weights / weights.sum(), strict=True)}
+        label = max(shares, key=shares.__getitem__)
+        return {"text": text, "label": label, "probability": shares[label], "probabilities": shares}
+
+
+def load(folder: Path, *, device: str = "auto") -> Predictor:
+    """The predictor of a finished run's folder.
+
+    Raises:
+        UsageError: the run is not finished, kept no weights, or is a baseline.
+        IntegrityError: its weights are not the ones that were sealed.
+    """
+    from tunebook.models.load import load_finished
+
+    result = book_folder.read_result(folder)
+    if result is None:
+        raise UsageError(f"{folder.name} is {book_folder.status(folder)}, not finished; run it again to go on")
+    if not result.get("weights_sha256"):
+        raise UsageError(f"{folder.name} has no weights: it is a baseline, or was run with --keep none")
+    book_folder.check_weights(folder, result["weights_sha256"])
+    declared = book_folder.read_json(folder / "run.json")
+    settings = declared["spec"]["train"]
+    hardware = environment.hardware(device, settings["precision"])
+    encoder = load_finished(folder)
+    encoder.model.to(hardware.device)
+    return Predictor(
+        encoder,
+        hardware,
+        tuple(declared["dataset"]["label_names"]),
+        result["max_length"],
+        settings["long"],
+        is_pair=declared["dataset"]["is_pair"],
+    )
+
+
+def read_texts(path: Path, columns: str | None, encoding: str) -> list[Any]:
+    """The texts of a file: one per line, or a column (two for pairs) of a CSV, TSV, JSONL or Parquet file.
+
+    Raises:
+        UsageError: no such file or column.
+        DataRejected: bytes or rows are not what they should be, or there is no text.
+    """
+    from tunebook.data.own import read_columns
+
+    if not path.is_file():
+        raise UsageError(f"there is no file {str(path)!r}")
+    if columns is not None:
+        rows = read_columns(path, columns.split(","), encoding=encoding)
+        texts: list[Any] = [row[0] if len(row) == 1 else list(row) for row in rows]
+    else:
+        texts = list(_lines(path, encoding))
+    if not texts:
+        raise DataRejected(f"{path} holds no text")
+    return texts
+
+
+def _lines(path: Path, encoding: str) -> Iterator[str]:
+    try:
+        for line in path.read_bytes().decode(encoding).splitlines():
+            if line.strip():
+                yield line
+    except UnicodeDecodeError as error:
+        raise DataRejected(f"{path}: not {encoding} at byte {error.start}; give its --encoding, for instance latin-1") from None

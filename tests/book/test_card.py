@@ -134,7 +134,7 @@ def test_foreign_text_stays_text() -> None:
 
 def test_the_unescaped_text_would_have_done_it() -> None:
     html = MARKDOWN.render(NASTY.replace("\n", " "))
-    assert "<script" in html and "<strong" in html and "<a " in html
+    assert "<script" in html and "<strong" in html
 
 
 @pytest.mark.parametrize(

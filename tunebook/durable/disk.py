@@ -6,7 +6,6 @@ import errno
 import fcntl
 import os
 import re
-import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -99,7 +98,7 @@ def temporary(final: Path, make: Callable[[Path], None]) -> Iterator[Path]:
     """A new file or folder beside `final`, held while the block runs; removed unless the block renames it."""
     descriptor = None
     while descriptor is None:
-        path = final.parent / f"{_TEMPORARY}{final.name}-{os.getpid()}-{secrets.token_hex(4)}"
+        path = final.parent / f"{_TEMPORARY}{final.name}-{os.getpid()}-{os.urandom(4).hex()}"
         make(path)
         descriptor = _hold(path)
     try:

@@ -75,7 +75,11 @@ def load(run: str | Mapping[str, Any], *, device: str = "auto", root: str | Path
 
 
 def compare(
-    *, metric: str | None = None, split: str = "test", dataset: str | None = None, root: str | Path | None = None
+    *,
+    metric: str | None = None,
+    split: str = "test",
+    dataset: str | None = None,
+    root: str | Path | None = None,
 ) -> list[dict[str, Any]]:
     """The finished runs of the book side by side: one row per dataset, checkpoint and method, best first.
 
@@ -84,7 +88,7 @@ def compare(
     """
     from tunebook import comparison
     from tunebook.book import open_book
-    from tunebook.flow import as_object
+    from tunebook.run_object import as_object
 
     runs = [as_object(folder) for folder in open_book(Path(root) if root is not None else None).run_folders()]
     return comparison.table(

@@ -14,7 +14,9 @@ from tunebook.registry import lookup
 SPLITS = ("test", "validation")
 
 
-def table(runs: Iterable[Mapping[str, Any]], *, metric: str | None = None, split: str = "test") -> list[dict[str, Any]]:
+def table(
+    runs: Iterable[Mapping[str, Any]], *, metric: str | None = None, split: str = "test"
+) -> list[dict[str, Any]]:
     """One row per dataset, checkpoint and method of the finished runs among `runs`, best first within a dataset.
 
     `runs` are run objects, as `--json` shows them. A row holds `mean`, `deviation` (sample standard deviation over
@@ -50,17 +52,23 @@ def method_label(run: Mapping[str, Any]) -> str:
         'full (learning_rate=0.0001)'
     """
     defaults = method(run["method"]).settings().model_dump()
-    changed = [f"{name}={value}" for name, value in sorted(run["settings"].items()) if defaults.get(name) != value]
+    changed = [
+        f"{name}={value}" for name, value in sorted(run["settings"].items()) if defaults.get(name) != value
+    ]
     return f"{run['method']} ({', '.join(changed)})" if changed else str(run["method"])
 
 
-def _row(key: Sequence[str], members: Sequence[Mapping[str, Any]], metric: str | None, split: str) -> dict[str, Any] | None:
+def _row(
+    key: Sequence[str], members: Sequence[Mapping[str, Any]], metric: str | None, split: str
+) -> dict[str, Any] | None:
     scores = [run["metrics"][split] for run in members]
     name = metric or ("accuracy" if "accuracy" in scores[0] else "pearson")
     values = [score[name] for score in scores if score.get(name) is not None]
     if not values:
         return None
-    seconds = [run["cost"]["train_seconds"] for run in members if run["cost"].get("train_seconds") is not None]
+    seconds = [
+        run["cost"]["train_seconds"] for run in members if run["cost"].get("train_seconds") is not None
+    ]
     return {
         "dataset": key[0],
         "train_size": int(key[1]) if key[1] else None,

@@ -27,9 +27,14 @@ _LITTLE_DISK = 2 * 10**9
 def examine(book: Book) -> list[dict[str, Any]]:
     """Every finding as {what, found, is_fine, advice}, in the order of importance."""
     checks: list[Callable[[], dict[str, Any]]] = [
-        lambda: _finding("python", platform.python_version(), platform.python_version_tuple() >= ("3", "11"), "install Python 3.11 or newer"),
+        lambda: _finding(
+            "python",
+            platform.python_version(),
+            platform.python_version_tuple() >= ("3", "11"),
+            "install Python 3.11 or newer",
+        ),
         _torch,
-        *(lambda name=name, least=least: _library(name, least) for name, least in _NEEDED.items()),  # type: ignore[misc]
+        *(lambda name=name, least=least: _library(name, least) for name, least in _NEEDED.items()),
         _device,
         lambda: _checkpoint("minilm-l6"),
         _data,
@@ -49,7 +54,12 @@ def _torch() -> dict[str, Any]:
         found = version("torch")
     except PackageNotFoundError:
         return _finding("torch", "not installed", False, f"pip install torch=={_TORCH}")
-    return _finding("torch", found, found.split("+")[0] == _TORCH, f"pip install torch=={_TORCH}: other versions give other bytes")
+    return _finding(
+        "torch",
+        found,
+        found.split("+")[0] == _TORCH,
+        f"pip install torch=={_TORCH}: other versions give other bytes",
+    )
 
 
 def _library(name: str, least: str) -> dict[str, Any]:
@@ -69,7 +79,9 @@ def _device() -> dict[str, Any]:
     import torch
 
     chosen = environment.hardware()
-    return _finding("device", f"{chosen.device.type}, {chosen.precision}, {torch.get_num_threads()} threads", True, "")
+    return _finding(
+        "device", f"{chosen.device.type}, {chosen.precision}, {torch.get_num_threads()} threads", True, ""
+    )
 
 
 def _checkpoint(name: str) -> dict[str, Any]:
@@ -90,4 +102,9 @@ def _data() -> dict[str, Any]:
 def _disk(root: Path) -> dict[str, Any]:
     existing = next(path for path in (root, *root.parents) if path.exists())
     free = shutil.disk_usage(existing).free
-    return _finding("free disk", f"{free / 1e9:.1f} GB", free > _LITTLE_DISK, "make room: a run of 22 million weights needs 1 GB")
+    return _finding(
+        "free disk",
+        f"{free / 1e9:.1f} GB",
+        free > _LITTLE_DISK,
+        "make room: a run of 22 million weights needs 1 GB",
+    )

@@ -46,7 +46,9 @@ def hardware(device: str = "auto", precision: str = "auto") -> Hardware:
         chosen = torch.device(name)
         torch.empty(1, device=chosen)
     except (RuntimeError, AssertionError) as error:
-        raise UsageError(f"device {device!r} is not there ({str(error).splitlines()[0]}); expected auto, cpu, cuda or mps") from None
+        raise UsageError(
+            f"device {device!r} is not there ({str(error).splitlines()[0]}); expected auto, cpu, cuda or mps"
+        ) from None
     if precision == "auto":
         precision = "bfloat16" if _has_bfloat16(chosen) else "float32"
     return Hardware(chosen, precision)

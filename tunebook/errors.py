@@ -69,5 +69,7 @@ def raise_for(exit_code: int, message: str) -> None:
         return
     if exit_code > 128:
         raise Interrupted(message, exit_code - 128)
-    kinds = {kind.exit_code: kind for kind in (UsageError, DataRejected, Diverged, IntegrityError, NoSpace, Busy)}
+    kinds = {
+        kind.exit_code: kind for kind in (UsageError, DataRejected, Diverged, IntegrityError, NoSpace, Busy)
+    }
     raise kinds.get(exit_code, Failure)(message)

@@ -9,23 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunebook import cost, data, durable, environment, methods, metrics, spec
-from tunebook.book import card
+from tunebook import cost, data, durable, environment, methods, metrics
+from tunebook.book import card, snapshots
 from tunebook.book import folder as book_folder
 from tunebook.book import predictions as stored
-from tunebook.book import snapshots
 from tunebook.book.lock import hold
 from tunebook.errors import Diverged, Interrupted, TunebookError, UsageError
-from tunebook.models import resolve
+from tunebook.prepare import Prepared, describe
 
 if TYPE_CHECKING:
     import numpy as np
 
     from tunebook.book import Book
-    from tunebook.data.dataset import Dataset, Split
+    from tunebook.data.dataset import Split
     from tunebook.environment import Hardware
     from tunebook.models.load import Encoder
-    from tunebook.train import Control, Labelled, Loop
+    from tunebook.steering import Control
+    from tunebook.train import Labelled, Loop
 
 DEFAULT_MAX_LENGTH = 512
 
@@ -42,38 +42,6 @@ class Options:
     keep: str = "best"
     snapshot_seconds: float = 300.0
     snapshot_steps: int | None = None
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A run whose checkpoint and dataset are on this machine, so that its identity is known."""
-
-    spec: spec.RunSpec
-    checkpoint: resolve.Checkpoint | None
-    dataset: Dataset
-    identity: dict[str, Any]
-    run_id: str
-    folder: Path
-
-
-def prepare(run_spec: spec.RunSpec, book: Book, *, allow_download: bool = False) -> Prepared:
-    """Find the checkpoint, read the dataset, and compute the run's identity. Needs no torch.
-
-    Raises:
-        UsageError: the checkpoint or the data is not there.
-        DataRejected: the data is not what it should be.
-        IntegrityError: the checkpoint's files are not to be trusted.
-    """
-    checkpoint = None
-    if run_spec.checkpoint != spec.NO_CHECKPOINT:
-        checkpoint = resolve.resolve(run_spec.checkpoint, allow_download=allow_download)
-    dataset = data.load(run_spec.dataset.source(), cache=book.cache)
-    identity = spec.identity(run_spec, checkpoint.fingerprint if checkpoint else None, dataset)
-    run_id = spec.fingerprint(identity)
-    name = book_folder.folder_name(
-        checkpoint.name if checkpoint else spec.NO_CHECKPOINT, run_spec.method.name, dataset.name, run_spec.seed, run_id
-    )
-    return Prepared(run_spec, checkpoint, dataset, identity, run_id, book.runs / name)
 
 
 def run(prepared: Prepared, book: Book, options: Options, control: Control) -> dict[str, Any]:
@@ -95,37 +63,20 @@ def run(prepared: Prepared, book: Book, options: Options, control: Control) -> d
         (prepared.folder / "failure.json").unlink(missing_ok=True)
         durable.write_json(prepared.folder / "run.json", describe(prepared))
         try:
-            return _baseline(prepared) if prepared.checkpoint is None else _finetune(prepared, book, options, control)
+            return (
+                _baseline(prepared)
+                if prepared.checkpoint is None
+                else _finetune(prepared, book, options, control)
+            )
         except Interrupted:
             raise
         except TunebookError as error:
             kind = "diverged" if isinstance(error, Diverged) else "failed"
-            durable.write_json(prepared.folder / "failure.json", {"status": kind, "message": str(error), "exit_code": error.exit_code})
+            durable.write_json(
+                prepared.folder / "failure.json",
+                {"status": kind, "message": str(error), "exit_code": error.exit_code},
+            )
             raise
-
-
-def describe(prepared: Prepared) -> dict[str, Any]:
-    """What `run.json` holds: the run's identity, and what was declared, with names and licences."""
-    checkpoint, dataset = prepared.checkpoint, prepared.dataset
-    row = checkpoint.row if checkpoint else None
-    return {
-        "run": prepared.run_id,
-        "identity": prepared.identity,
-        "spec": prepared.spec.model_dump(),
-        "checkpoint": {
-            "name": checkpoint.name if checkpoint else spec.NO_CHECKPOINT,
-            "repository": row.repository if row else None,
-            "licence": row.licence if row else None,
-        },
-        "dataset": {
-            "name": dataset.name,
-            "task": dataset.task,
-            "label_names": list(dataset.label_names),
-            "is_pair": dataset.splits["train"].pairs() is not None,
-            "licence": dataset.licence,
-            "redistributable": dataset.redistributable,
-        },
-    }
 
 
 # ------------------------------------------------------------------------------ fine-tuning
@@ -171,7 +122,9 @@ def load_encoder(prepared: Prepared) -> Encoder:
     )
 
 
-def build_loop(prepared: Prepared, book: Book, encoder: Encoder, hardware: Hardware, control: Control) -> Loop:
+def build_loop(
+    prepared: Prepared, book: Book, encoder: Encoder, hardware: Hardware, control: Control
+) -> Loop:
     """The training loop of a run, its texts tokenised, nothing trained yet."""
     from tunebook.train import Loop
 
@@ -205,7 +158,9 @@ def labelled(prepared: Prepared, book: Book, encoder: Encoder, split: Split) -> 
     settings = prepared.spec.train
     max_length = settings.max_length or min(DEFAULT_MAX_LENGTH, encoder.longest)
     if max_length > encoder.longest:
-        raise UsageError(f"max_length is {max_length}, but {prepared.spec.checkpoint} has positions for {encoder.longest} tokens")
+        raise UsageError(
+            f"max_length is {max_length}, but {prepared.spec.checkpoint} has positions for {encoder.longest} tokens"
+        )
     tokenizer = plain_tokenizer(encoder.tokenizer)
     store = data.tokenise(
         split,
@@ -221,7 +176,11 @@ def labelled(prepared: Prepared, book: Book, encoder: Encoder, split: Split) -> 
 def trainable_parameters(encoder: Encoder, recipe: methods.Recipe) -> dict[str, int]:
     """How many values train, in the encoder and in the head."""
     head = set(encoder.head_names)
-    sizes = {name: parameter.numel() for name, parameter in encoder.model.named_parameters() if name in recipe.learning_rates}
+    sizes = {
+        name: parameter.numel()
+        for name, parameter in encoder.model.named_parameters()
+        if name in recipe.learning_rates
+    }
     return {
         "encoder": sum(size for name, size in sizes.items() if name not in head),
         "head": sum(size for name, size in sizes.items() if name in head),
@@ -263,7 +222,11 @@ def _predict_splits(
 
 def _last_epoch_loss(folder: Path, steps_per_epoch: int) -> float | None:
     """The mean training loss over the last epoch's steps."""
-    losses = [line["train/loss"] for line in durable.read_lines(folder / "metrics.jsonl") if line.get("train/loss") is not None]
+    losses = [
+        line["train/loss"]
+        for line in durable.read_lines(folder / "metrics.jsonl")
+        if line.get("train/loss") is not None
+    ]
     recent = losses[-steps_per_epoch:]
     return sum(recent) / len(recent) if recent else None
 
@@ -309,10 +272,15 @@ def _baseline(prepared: Prepared) -> dict[str, Any]:
     return _seal(prepared, result, predictions)
 
 
-def _seal(prepared: Prepared, result: Mapping[str, Any], predictions: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def _seal(
+    prepared: Prepared, result: Mapping[str, Any], predictions: Mapping[str, np.ndarray]
+) -> dict[str, Any]:
     """Write predictions, card and, last, the result, which makes the run finished."""
     folder, dataset = prepared.folder, prepared.dataset
-    scored = {name: (dataset.splits[name].ids, dataset.splits[name].labels, logits) for name, logits in predictions.items()}
+    scored = {
+        name: (dataset.splits[name].ids, dataset.splits[name].labels, logits)
+        for name, logits in predictions.items()
+    }
     stored.write_predictions(folder / "predictions.parquet", scored)
     sealed = {
         **result,
@@ -325,7 +293,9 @@ def _seal(prepared: Prepared, result: Mapping[str, Any], predictions: Mapping[st
         "notes": dict(dataset.notes),
     }
     spent = cost.summary(durable.read_lines(folder / "cost.jsonl"))
-    card_text = card.render(describe(prepared), sealed, book_folder.read_json(folder / "environment.json") or {}, spent)
+    card_text = card.render(
+        describe(prepared), sealed, book_folder.read_json(folder / "environment.json") or {}, spent
+    )
     durable.write_file(folder / "README.md", card_text.encode())
     book_folder.seal(folder, sealed)
     snapshots.prune_snapshots(folder, keep=set())
@@ -333,33 +303,8 @@ def _seal(prepared: Prepared, result: Mapping[str, Any], predictions: Mapping[st
 
 
 def _clear(folder: Path) -> None:
-    """Forget everything of a run but its lock."""
+    """Forget everything of a run but its lock; the result first, so that a half cleared run is not a finished one."""
+    (folder / "result.json").unlink(missing_ok=True)
     for path in folder.iterdir():
         if path.name != ".lock":
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def as_object(folder: Path) -> dict[str, Any]:
-    """A run as `--json` shows it: run, status, checkpoint, dataset, method, seed, metrics, cost."""
-    declared = book_folder.read_json(folder / "run.json") or {}
-    result = book_folder.read_result(folder) or {}
-    failure = book_folder.read_json(folder / "failure.json")
-    spent = cost.summary(durable.read_lines(folder / "cost.jsonl"))
-    found = {
-        "run": declared["run"],
-        "folder": folder.name,
-        "status": book_folder.status(folder),
-        "checkpoint": declared["checkpoint"]["name"],
-        "dataset": declared["dataset"]["name"],
-        "method": declared["spec"]["method"]["name"],
-        "settings": declared["spec"]["method"]["settings"],
-        "seed": declared["spec"]["seed"],
-        "metrics": result.get("metrics", {}),
-        "cost": {
-            **spent,
-            "trainable_parameters": result.get("trainable_parameters"),
-            "weights_bytes": result.get("weights_bytes"),
-        },
-        "result": {key: value for key, value in result.items() if key not in ("metrics", "trainable_parameters", "run")},
-    }
-    return found | ({"error": failure["message"]} if failure else {})

@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from tunebook.experiment import Planned
-from tunebook.flow import Options, Prepared
+from tunebook.flow import Options
+from tunebook.prepare import Prepared
 
 if TYPE_CHECKING:
     from tunebook.book import Book
@@ -41,12 +42,21 @@ def estimates(planned: Sequence[Planned], book: Book, device: str = "auto") -> l
 
 
 def _in_process(item: Planned, book: Book, device: str) -> dict[str, Any]:
-    asked = {"spec": item.spec.model_dump(), "root": str(book.root), "options": asdict(Options(device=device))}
+    asked = {
+        "spec": item.spec.model_dump(),
+        "root": str(book.root),
+        "options": asdict(Options(device=device)),
+    }
     done = subprocess.run(
-        [sys.executable, "-m", "tunebook.worker", "--measure"], input=json.dumps(asked), stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "tunebook.worker", "--measure"],
+        input=json.dumps(asked),
+        stdout=subprocess.PIPE,
+        text=True,
     )
     last: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return last["object"] if last["kind"] == "finished" else {"seconds": None, "peak_memory_bytes": None, **last}
+    return (
+        last["object"] if last["kind"] == "finished" else {"seconds": None, "peak_memory_bytes": None, **last}
+    )
 
 
 def measure(prepared: Prepared, book: Book, options: Options) -> dict[str, Any]:
@@ -57,7 +67,7 @@ def measure(prepared: Prepared, book: Book, options: Options) -> dict[str, Any]:
     """
     from tunebook import cost, environment
     from tunebook.flow import build_loop, load_encoder
-    from tunebook.train import Control
+    from tunebook.steering import Control
 
     hardware = environment.hardware(options.device, prepared.spec.train.precision)
     encoder = load_encoder(prepared)
@@ -67,7 +77,9 @@ def measure(prepared: Prepared, book: Book, options: Options) -> dict[str, Any]:
         per_text = _seconds_per_text(loop)
     splits = {name: len(split) for name, split in prepared.dataset.splits.items()}
     evaluations = loop.plan.total_steps // loop.plan.eval_every
-    texts = evaluations * splits.get("validation", 0) + sum(size for name, size in splits.items() if name != "train")
+    texts = evaluations * splits.get("validation", 0) + sum(
+        size for name, size in splits.items() if name != "train"
+    )
     return {
         "seconds": loop.plan.total_steps * per_step + texts * per_text,
         "steps": loop.plan.total_steps,

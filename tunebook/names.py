@@ -9,7 +9,9 @@ from pathlib import Path
 from tunebook.errors import UsageError
 
 _SAFE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_WINDOWS_DEVICES = {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)}
+_WINDOWS_DEVICES = {"con", "prn", "aux", "nul"} | {
+    f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)
+}
 
 
 def check_name(name: str, kind: str) -> str:
@@ -38,7 +40,9 @@ def slug(text: str, *, longest: int = 40) -> str:
         'my-reviews-2024-.csv'
     """
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    safe = re.sub(r"\.{2,}", ".", re.sub(r"[^a-z0-9._]+", "-", ascii_text)).strip("-._")[:longest].rstrip("-._")
+    safe = (
+        re.sub(r"\.{2,}", ".", re.sub(r"[^a-z0-9._]+", "-", ascii_text)).strip("-._")[:longest].rstrip("-._")
+    )
     return f"x-{safe}" if not safe or safe.split(".")[0] in _WINDOWS_DEVICES else safe
 
 

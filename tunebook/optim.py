@@ -25,7 +25,10 @@ def build(model: nn.Module, learning_rates: Mapping[str, float], settings: Train
             decay = settings.weight_decay if parameter.ndim > 1 else 0.0
             groups.setdefault((learning_rates[name], decay), []).append((name, parameter))
     return torch.optim.AdamW(
-        [{"params": named, "lr": rate, "peak": rate, "weight_decay": decay} for (rate, decay), named in groups.items()],
+        [
+            {"params": named, "lr": rate, "peak": rate, "weight_decay": decay}
+            for (rate, decay), named in groups.items()
+        ],
         betas=(settings.beta1, settings.beta2),
         eps=settings.epsilon,
         fused=True,
@@ -55,7 +58,10 @@ def set_scale(optimizer: torch.optim.Optimizer, scale: float) -> None:
 
 
 def state(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """The optimiser's state as tensors named `<what>/<parameter>`, ready for a safetensors file."""
+    """The optimiser's state as tensors named `<what>/<parameter>`, ready for a safetensors file.
+
+    The moments have the shape of their parameter, `step` is a scalar, shape `()`.
+    """
     return {
         f"{what}/{name}": tensor.detach().cpu().contiguous()
         for name, parameter in _named(optimizer)
@@ -64,7 +70,7 @@ def state(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
 
 
 def restore(optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Put back what `state` gave."""
+    """Put back what `state` gave, tensors of the same shapes `(...)` under the same names."""
     for name, parameter in _named(optimizer):
         for what in ("step", "exp_avg", "exp_avg_sq"):
             if f"{what}/{name}" in tensors:

@@ -47,7 +47,12 @@ class Predictor:
         return answers
 
     def _checked(self, text: Any) -> Any:
-        if self.is_pair and not isinstance(text, str) and len(text) == 2 and all(isinstance(part, str) for part in text):
+        if (
+            self.is_pair
+            and not isinstance(text, str)
+            and len(text) == 2
+            and all(isinstance(part, str) for part in text)
+        ):
             return list(text)
         if not self.is_pair and isinstance(text, str):
             return text
@@ -70,7 +75,9 @@ class Predictor:
         if not self.label_names:
             return {"text": text, "score": float(logits[0])}
         weights = np.exp(logits.astype(np.float64) - logits.max())
-        shares = {name: float(share) for name, share in zip(self.label_names, weights / weights.sum(), strict=True)}
+        shares = {
+            name: float(share) for name, share in zip(self.label_names, weights / weights.sum(), strict=True)
+        }
         label = max(shares, key=shares.__getitem__)
         return {"text": text, "label": label, "probability": shares[label], "probabilities": shares}
 
@@ -86,7 +93,9 @@ def load(folder: Path, *, device: str = "auto") -> Predictor:
 
     result = book_folder.read_result(folder)
     if result is None:
-        raise UsageError(f"{folder.name} is {book_folder.status(folder)}, not finished; run it again to go on")
+        raise UsageError(
+            f"{folder.name} is {book_folder.status(folder)}, not finished; run it again to go on"
+        )
     if not result.get("weights_sha256"):
         raise UsageError(f"{folder.name} has no weights: it is a baseline, or was run with --keep none")
     book_folder.check_weights(folder, result["weights_sha256"])
@@ -132,4 +141,6 @@ def _lines(path: Path, encoding: str) -> Iterator[str]:
             if line.strip():
                 yield line
     except UnicodeDecodeError as error:
-        raise DataRejected(f"{path}: not {encoding} at byte {error.start}; give its --encoding, for instance latin-1") from None
+        raise DataRejected(
+            f"{path}: not {encoding} at byte {error.start}; give its --encoding, for instance latin-1"
+        ) from None

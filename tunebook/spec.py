@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -59,7 +59,9 @@ class TrainSpec(_Strict):
     @model_validator(mode="after")
     def _metric_exists(self) -> TrainSpec:
         if self.select_on is not None and self.select_on not in metrics.rows():
-            raise ValueError(f"unknown metric {self.select_on!r} in select_on; {did_you_mean(self.select_on, metrics.rows())}")
+            raise ValueError(
+                f"unknown metric {self.select_on!r} in select_on; {did_you_mean(self.select_on, metrics.rows())}"
+            )
         return self
 
 
@@ -92,7 +94,9 @@ class DatasetSpec(_Strict):
         if self.name is not None and self.name not in data.rows():
             raise ValueError(f"unknown dataset {self.name!r}; {did_you_mean(self.name, data.rows())}")
         if self.path is not None and (not self.text or self.label is None):
-            raise ValueError(f"the file {self.path!r} needs text (one column, or two for a pair) and label (a column)")
+            raise ValueError(
+                f"the file {self.path!r} needs text (one column, or two for a pair) and label (a column)"
+            )
         return self
 
     def source(self) -> DataSource:
@@ -127,7 +131,9 @@ def _method(value: Any) -> Any:
     try:
         return MethodSpec(name=name, settings=settings(**given.get("settings", given)).model_dump())
     except ValidationError as error:
-        raise ValueError("; ".join(f"{name}: {fault}" for fault in toml_file.faults(error, settings))) from None
+        raise ValueError(
+            "; ".join(f"{name}: {fault}" for fault in toml_file.faults(error, settings))
+        ) from None
 
 
 def _checkpoint(value: str) -> str:
@@ -153,7 +159,9 @@ class RunSpec(_Strict):
     @model_validator(mode="after")
     def _fits(self) -> RunSpec:
         if methods.method(self.method.name).needs_checkpoint == (self.checkpoint == NO_CHECKPOINT):
-            raise ValueError(f"method {self.method.name!r} and checkpoint {self.checkpoint!r} do not go together")
+            raise ValueError(
+                f"method {self.method.name!r} and checkpoint {self.checkpoint!r} do not go together"
+            )
         return self
 
 
@@ -178,7 +186,9 @@ class Experiment(_Strict):
     @model_validator(mode="after")
     def _not_too_large(self) -> Experiment:
         if self.size > self.max_runs:
-            raise ValueError(f"the grid has {self.size:,} runs, max_runs is {self.max_runs:,}; split it, or raise max_runs")
+            raise ValueError(
+                f"the grid has {self.size:,} runs, max_runs is {self.max_runs:,}; split it, or raise max_runs"
+            )
         return self
 
     def runs(self) -> list[RunSpec]:
@@ -218,12 +228,23 @@ def run_spec(values: Mapping[str, Any], origin: str) -> RunSpec:
     return _checked(RunSpec, values, origin)
 
 
+def dataset_spec(values: Mapping[str, Any], origin: str) -> DatasetSpec:
+    """A checked dataset table from plain values.
+
+    Raises:
+        UsageError: every fault at once.
+    """
+    return _checked(DatasetSpec, values, origin)
+
+
 def _checked(model: type[Model], values: Mapping[str, Any], origin: str) -> Model:
     try:
         return model.model_validate(values)
     except ValidationError as error:
         found = toml_file.faults(error, model)
-        raise UsageError("\n  ".join([f"{origin}: {len(found)} fault{'s' * (len(found) > 1)}", *found])) from None
+        raise UsageError(
+            "\n  ".join([f"{origin}: {len(found)} fault{'s' * (len(found) > 1)}", *found])
+        ) from None
 
 
 def read_experiment(path: Path, assignments: tuple[str, ...] = ()) -> Experiment:
@@ -232,7 +253,9 @@ def read_experiment(path: Path, assignments: tuple[str, ...] = ()) -> Experiment
     Raises:
         UsageError: the file is missing, too large, not TOML, or has faults; all of them are named.
     """
-    return experiment(toml_file.override(toml_file.parse(toml_file.read(path), str(path)), assignments), str(path))
+    return experiment(
+        toml_file.override(toml_file.parse(toml_file.read(path), str(path)), assignments), str(path)
+    )
 
 
 def identity(spec: RunSpec, checkpoint_fingerprint: str | None, dataset: data.Dataset) -> dict[str, Any]:

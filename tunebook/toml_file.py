@@ -26,10 +26,14 @@ def read(path: Path) -> str:
         UsageError: no such file, over 64 KiB, a line over 4 KiB, nesting over 16, or not UTF-8.
     """
     if not path.is_file():
-        raise UsageError(f"there is no file {str(path)!r}; `tunebook list experiments` shows the declared ones")
+        raise UsageError(
+            f"there is no file {str(path)!r}; `tunebook list experiments` shows the declared ones"
+        )
     size = path.stat().st_size
     if size > MAX_BYTES:
-        raise UsageError(f"{path}: {size:,} bytes, at most {MAX_BYTES:,} are read; a declaration is a page, not data")
+        raise UsageError(
+            f"{path}: {size:,} bytes, at most {MAX_BYTES:,} are read; a declaration is a page, not data"
+        )
     try:
         text = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
@@ -43,7 +47,9 @@ def _check_shape(text: str, path: Path) -> None:
         if len(line.encode()) > MAX_LINE_BYTES:
             raise UsageError(f"{path}, line {number}: over {MAX_LINE_BYTES:,} bytes; break the line")
         if line.split("=")[0].count(".") > MAX_NESTING:
-            raise UsageError(f"{path}, line {number}: over {MAX_NESTING} levels of keys; at most {MAX_NESTING}")
+            raise UsageError(
+                f"{path}, line {number}: over {MAX_NESTING} levels of keys; at most {MAX_NESTING}"
+            )
     depth = deepest = 0
     for character in text:
         depth += (character in "[{") - (character in "]}")
@@ -74,7 +80,9 @@ def override(values: Mapping[str, Any], assignments: Iterable[str]) -> dict[str,
         >>> override({"train": {"epochs": 3}}, ["train.epochs=1", "question=Why?"])
         {'train': {'epochs': 1}, 'question': 'Why?'}
     """
-    changed: dict[str, Any] = {key: dict(value) if isinstance(value, dict) else value for key, value in values.items()}
+    changed: dict[str, Any] = {
+        key: dict(value) if isinstance(value, dict) else value for key, value in values.items()
+    }
     for assignment in assignments:
         key, separator, text = assignment.partition("=")
         if not separator or not key.strip():

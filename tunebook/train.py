@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from tunebook import cost, durable, evaluate, metrics, optim
+from tunebook import cost, durable, evaluate, metrics, optim, saved_state
 from tunebook.book import snapshots
 from tunebook.data import batches
 from tunebook.environment import Hardware
@@ -24,11 +22,11 @@ from tunebook.models.embedding import use_row_embedding
 from tunebook.models.head import fold_scale
 from tunebook.models.load import Encoder
 from tunebook.spec import TrainSpec
+from tunebook.steering import Control, Plan, State
 
 if TYPE_CHECKING:
     from tunebook.data.tokens import TokenStore
 
-MOST_EVALUATIONS = 10
 BAD_STEPS_TO_DIVERGE = 10
 
 
@@ -38,65 +36,6 @@ class Labelled:
 
     store: TokenStore
     labels: np.ndarray
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How many steps, and after which of them validation is measured: a function of sizes and settings."""
-
-    steps_per_epoch: int
-    total_steps: int
-    eval_every: int
-
-    @classmethod
-    def of(cls, count: int, settings: TrainSpec) -> Plan:
-        """The plan for `count` training texts. Epochs are rounded up to `min_steps`; a validation per epoch,
-        but not over ten of them unless `eval_steps` asks."""
-        per_epoch = batches.steps_per_epoch(count, settings.batch_size)
-        total = max(settings.epochs * per_epoch, settings.min_steps)
-        every = settings.eval_steps or max(per_epoch, math.ceil(total / MOST_EVALUATIONS))
-        return cls(per_epoch, total, every)
-
-    def evaluates_after(self, step: int) -> bool:
-        """Whether validation is measured when `step` steps are done."""
-        return step % self.eval_every == 0 or step == self.total_steps
-
-
-@dataclass
-class State:
-    """What a snapshot keeps beside weights and optimiser; the rest is a function of seed and step."""
-
-    step: int = 0
-    lines: int = 0
-    best_step: int | None = None
-    best_score: float | None = None
-    worse_evaluations: int = 0
-    bad_steps: int = 0
-    has_stopped_early: bool = False
-
-
-@dataclass
-class Control:
-    """How the outside steers a loop, none of which changes its results.
-
-    `stop` returns the number of a signal that asked to stop, or None. `tell` hears of every step. A snapshot is
-    saved every `snapshot_seconds`, and every `snapshot_steps` where given.
-    """
-
-    stop: Callable[[], int | None] = lambda: None
-    tell: Callable[[dict[str, Any]], None] = lambda event: None
-    snapshot_seconds: float = 300.0
-    snapshot_steps: int | None = None
-    _last: float = field(default_factory=time.monotonic)
-
-    def wants_snapshot(self, step: int) -> bool:
-        """Whether it is time for one."""
-        by_steps = self.snapshot_steps is not None and step % self.snapshot_steps == 0
-        return by_steps or time.monotonic() - self._last > self.snapshot_seconds
-
-    def saved(self) -> None:
-        """Start the wait for the next snapshot."""
-        self._last = time.monotonic()
 
 
 class Loop:
@@ -139,7 +78,11 @@ class Loop:
             use_word_dropout(model)
             use_row_embedding(model)
         model.to(self.hardware.device)
-        labels = (self.train.labels - self.mean) / self.deviation if self.task == "regression" else self.train.labels
+        labels = (
+            (self.train.labels - self.mean) / self.deviation
+            if self.task == "regression"
+            else self.train.labels
+        )
         self.labels = torch.tensor(labels).to(self.hardware.device)
         self.class_weights = self._class_weights()
 
@@ -172,12 +115,16 @@ class Loop:
 
     def _advance(self) -> None:
         self.step()
-        is_better = self.validation is not None and self.plan.evaluates_after(self.state.step) and self._evaluate()
+        is_better = (
+            self.validation is not None and self.plan.evaluates_after(self.state.step) and self._evaluate()
+        )
         signal_number = self.control.stop()
         if is_better or signal_number or self.control.wants_snapshot(self.state.step):
             self._save()
         if signal_number:
-            raise Interrupted(f"stopped after step {self.state.step} of {self.plan.total_steps}, saved", signal_number)
+            raise Interrupted(
+                f"stopped after step {self.state.step} of {self.plan.total_steps}, saved", signal_number
+            )
 
     def step(self) -> None:
         """Train on the next batch.
@@ -209,7 +156,10 @@ class Loop:
             )
 
     def accumulate(self, texts: np.ndarray) -> tuple[float, int]:
-        """Add the gradient of a batch's mean loss into the weights; the loss, and how many real tokens it took."""
+        """Add the gradient of the mean loss of some texts, `(texts,)` their numbers, into the weights.
+
+        Returns the loss, and how many real (unpadded) tokens it took.
+        """
         self._mode()
         total, tokens = 0.0, 0
         denominator = self._weight(texts)
@@ -252,7 +202,9 @@ class Loop:
         """Measure validation, log it, and say whether it is the best so far."""
         assert self.validation is not None
         logits = self.predict(self.validation.store) * self.deviation + self.mean
-        scores = metrics.evaluate(logits, self.validation.labels, label_names=self.label_names, task=self.task)
+        scores = metrics.evaluate(
+            logits, self.validation.labels, label_names=self.label_names, task=self.task
+        )
         state, score = self.state, scores[self.select_on]
         flat = {f"eval/{name}": value for name, value in scores.items() if isinstance(value, float)}
         self._log({"step": state.step, **flat})
@@ -300,15 +252,13 @@ class Loop:
     def _save(self) -> None:
         extra = {"step": self.state.step, "best_step": self.state.best_step}
         snapshots.save_snapshot(self.folder, self.state.step, self._fill, extra=extra)
-        snapshots.prune_snapshots(self.folder, keep={self.state.step, self.state.best_step or self.state.step})
+        snapshots.prune_snapshots(
+            self.folder, keep={self.state.step, self.state.best_step or self.state.step}
+        )
         self.control.saved()
 
     def _fill(self, folder: Path) -> None:
-        from safetensors.torch import save_file
-
-        self.encoder.model.save_pretrained(folder)
-        self.encoder.tokenizer.save_pretrained(folder)
-        save_file(optim.state(self.optimizer), folder / "optimizer.safetensors")
+        saved_state.write(folder, self.encoder, self.optimizer)
         durable.write_json(folder / "train_state.json", asdict(self.state))
         durable.write_json(folder / "trainer_state.json", self._trainer_state())
 
@@ -328,22 +278,15 @@ class Loop:
         found = snapshots.latest_snapshot(self.folder)
         if found is not None:
             _, snapshot = found
-            self._load_weights(snapshot)
-            from safetensors.torch import load_file
-
-            optim.restore(self.optimizer, load_file(snapshot / "optimizer.safetensors"))
+            saved_state.read_weights(snapshot, self.encoder.model)
+            saved_state.read_optimizer(snapshot, self.optimizer)
             self.state = State(**json.loads((snapshot / "train_state.json").read_bytes()))
         durable.truncate_lines(self.folder / "metrics.jsonl", self.state.lines)
-
-    def _load_weights(self, snapshot: Path) -> None:
-        from safetensors.torch import load_file
-
-        self.encoder.model.load_state_dict(load_file(snapshot / "model.safetensors"))
 
     def finish(self) -> None:
         """Go back to the best snapshot, where validation chose one, and let scores leave their standardised units."""
         if self.state.best_step not in (None, self.state.step):
-            self._load_weights(self.folder / f"checkpoint-{self.state.best_step}")
+            saved_state.read_weights(self.folder / f"checkpoint-{self.state.best_step}", self.encoder.model)
         if self.task == "regression":
             fold_scale(self.encoder.model, mean=self.mean, deviation=self.deviation)
             self.mean, self.deviation = 0.0, 1.0

@@ -19,8 +19,10 @@ from typing import Any, TextIO
 from tunebook import spec
 from tunebook.book import open_book
 from tunebook.errors import Failure, TunebookError
+from tunebook.flow import Options, run
 from tunebook.measure import measure
-from tunebook.flow import Options, as_object, prepare, run
+from tunebook.prepare import prepare
+from tunebook.run_object import as_object
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 _SECONDS_BETWEEN_EVENTS = 0.2
@@ -89,7 +91,7 @@ def main() -> int:
 
 def work(asked: dict[str, Any], stop: Stop, teller: Teller) -> dict[str, Any]:
     """Prepare and run one specification; the run's object."""
-    from tunebook.train import Control
+    from tunebook.steering import Control
 
     _quiet_libraries()
     options = Options(**asked["options"])

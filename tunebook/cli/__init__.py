@@ -39,7 +39,8 @@ def application() -> typer.Typer:
     @app.callback()
     def tunebook(
         version: Annotated[
-            bool, typer.Option("--version", help="Print the version and stop.", callback=_version, is_eager=True)
+            bool,
+            typer.Option("--version", help="Print the version and stop.", callback=_version, is_eager=True),
         ] = False,
     ) -> None:
         pass

@@ -10,11 +10,24 @@ import typer
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output instead of text.")]
 Root = Annotated[
     Path | None,
-    typer.Option("--root", help="The book: where runs are stored. [default: $TUNEBOOK_HOME, else ./book]", show_default=False),
+    typer.Option(
+        "--root",
+        help="The book: where runs are stored. [default: $TUNEBOOK_HOME, else ./book]",
+        show_default=False,
+    ),
 ]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", help="Change one key of the specification: --set train.epochs=1. May be repeated.", metavar="KEY=VALUE"),
+    typer.Option(
+        "--set",
+        help="Change one key of the specification: --set train.epochs=1. May be repeated.",
+        metavar="KEY=VALUE",
+    ),
 ]
-Download = Annotated[bool, typer.Option("--allow-download", help="Allow fetching checkpoints from the Hugging Face hub.")]
-Metric = Annotated[str | None, typer.Option("--metric", help="The metric to show; accuracy or Pearson's correlation otherwise.")]
+Download = Annotated[
+    bool, typer.Option("--allow-download", help="Allow fetching checkpoints from the Hugging Face hub.")
+]
+Metric = Annotated[
+    str | None,
+    typer.Option("--metric", help="The metric to show; accuracy or Pearson's correlation otherwise."),
+]

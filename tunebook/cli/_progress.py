@@ -30,7 +30,9 @@ class Progress:
         data = spec.dataset.name or spec.dataset.path
         self._where = f"{self._experiment}: run {number} of {total}"
         self._score = ""
-        self._line(f"{self._where}: {safe(spec.checkpoint)}, {spec.method.name}, {safe(data)}, seed {spec.seed}")
+        self._line(
+            f"{self._where}: {safe(spec.checkpoint)}, {spec.method.name}, {safe(data)}, seed {spec.seed}"
+        )
 
     def steps(self, event: dict[str, Any]) -> None:
         """Say how a run goes on, unless something was said a moment ago."""

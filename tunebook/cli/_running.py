@@ -50,7 +50,9 @@ def declared(
     train = {key: value for key, value in (train or {}).items() if value is not None}
     if file is not None:
         if dataset or checkpoint:
-            raise UsageError("give a file, or --dataset and --checkpoint, not both; change a file's keys with --set")
+            raise UsageError(
+                "give a file, or --dataset and --checkpoint, not both; change a file's keys with --set"
+            )
         overrides = [f"train.{key}={value}" for key, value in train.items()]
         overrides += [f"seeds={seeds}"] if seeds is not None else []
         overrides += [] if baselines else ["baselines=false"]
@@ -58,7 +60,9 @@ def declared(
         values = toml_file.override(toml_file.parse(text, str(file)), [*overrides, *settings])
         return Declared(names.slug(file.stem), spec.experiment(values, str(file)), text)
     if not dataset or not checkpoint:
-        raise UsageError("give an experiment's file, or --dataset and --checkpoint; `tunebook run --help` has examples")
+        raise UsageError(
+            "give an experiment's file, or --dataset and --checkpoint; `tunebook run --help` has examples"
+        )
     one = toml_file.override({"method": {"name": method}, "train": train}, settings)
     values = spec.single(
         checkpoint=checkpoint, dataset=dataset, method=one.pop("method"), seeds=seeds or 1, baselines=baselines,
@@ -68,7 +72,9 @@ def declared(
     return Declared(name, spec.experiment({**values, **one}, "the options"), "")
 
 
-def run_declared(what: Declared, root: Path | None, options: Mapping[str, Any], *, is_quiet: bool, as_json: bool) -> int:
+def run_declared(
+    what: Declared, root: Path | None, options: Mapping[str, Any], *, is_quiet: bool, as_json: bool
+) -> int:
     """Plan, run and print an experiment; the exit code of the whole.
 
     Raises:
@@ -80,8 +86,16 @@ def run_declared(what: Declared, root: Path | None, options: Mapping[str, Any], 
     planned = plan(what.experiment.runs(), book, allow_download=chosen.allow_download)
     _announce(planned)
     if (needed := disk_needed(planned)) > (free := disk_free(book)):
-        raise NoSpace(f"the plan needs up to {needed:,} bytes of disk, {free:,} are free at {book.root}; make room, or --keep none")
-    book.record_experiment(what.name, what.toml, what.experiment.model_dump(), [item.prepared.run_id for item in planned if item.prepared])
+        raise NoSpace(
+            f"the plan needs up to {needed:,} bytes of disk, {free:,} are free at {book.root}; "
+            "make room, or run with --keep none"
+        )
+    book.record_experiment(
+        what.name,
+        what.toml,
+        what.experiment.model_dump(),
+        [item.prepared.run_id for item in planned if item.prepared],
+    )
     outcome = execute(planned, book, chosen, Progress(what.name, is_quiet=is_quiet))
     if as_json:
         for run in outcome.runs:
@@ -92,7 +106,9 @@ def run_declared(what: Declared, root: Path | None, options: Mapping[str, Any], 
     return outcome.exit_code
 
 
-def print_results(runs: list[dict[str, Any]], *, metric: str | None = None, split: str = "test") -> list[dict[str, Any]]:
+def print_results(
+    runs: list[dict[str, Any]], *, metric: str | None = None, split: str = "test"
+) -> list[dict[str, Any]]:
     """Print the table of what is finished, and what the spread means; returns its rows."""
     rows = comparison.table(runs, metric=metric, split=split)
     if rows:

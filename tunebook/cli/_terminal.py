@@ -35,7 +35,9 @@ def safe(text: object) -> str:
         'a\\\\x1b[31mred'
     """
     return "".join(
-        character if character.isprintable() or unicodedata.category(character) == "Zs" else _visible(character)
+        character
+        if character.isprintable() or unicodedata.category(character) == "Zs"
+        else _visible(character)
         for character in str(text)
     )
 

@@ -12,7 +12,8 @@ from tunebook.cli._options import Json, Metric, Root
 
 def command(
     experiment: Annotated[
-        Path | None, typer.Argument(help="An experiment's file; every run of the book otherwise.", show_default=False)
+        Path | None,
+        typer.Argument(help="An experiment's file; every run of the book otherwise.", show_default=False),
     ] = None,
     dataset: Annotated[str | None, typer.Option(help="Only this dataset.")] = None,
     metric: Metric = None,
@@ -29,7 +30,7 @@ def command(
     from tunebook.cli import _running
     from tunebook.cli._terminal import print_json
     from tunebook.experiment import plan
-    from tunebook.flow import as_object
+    from tunebook.run_object import as_object
 
     book = open_book(root)
     folders = book.run_folders()

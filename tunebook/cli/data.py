@@ -14,7 +14,9 @@ def check(
     text: Annotated[str | None, typer.Option(help="The column of the text; two, a,b, make a pair.")] = None,
     label: Annotated[str | None, typer.Option(help="The column of the label or score.")] = None,
     encoding: Annotated[str | None, typer.Option(help="The encoding of the file, utf-8 otherwise.")] = None,
-    drop_bad: Annotated[int | None, typer.Option(help="Drop up to so many bad rows instead of refusing the file.")] = None,
+    drop_bad: Annotated[
+        int | None, typer.Option(help="Drop up to so many bad rows instead of refusing the file.")
+    ] = None,
     baselines: Annotated[bool, typer.Option(help="Fit the majority and TF-IDF baselines.")] = True,
     json: Json = False,
     root: Root = None,
@@ -28,8 +30,10 @@ def check(
     from tunebook.cli._terminal import print_json, say
 
     book = open_book(root)
-    values = spec.single(checkpoint="none", dataset=dataset, text=text, label=label, encoding=encoding, drop_bad=drop_bad)
-    loaded = data.load(spec.dataset_spec(values["datasets"][0]).source(), cache=book.cache)
+    values = spec.single(
+        checkpoint="none", dataset=dataset, text=text, label=label, encoding=encoding, drop_bad=drop_bad
+    )
+    loaded = data.load(spec.dataset_spec(values["datasets"][0], dataset).source(), cache=book.cache)
     findings = gate.check(loaded).as_object()
     if baselines:
         say("fitting the baselines on train, measuring them on validation or test ...")

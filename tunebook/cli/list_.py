@@ -83,7 +83,10 @@ def _experiments(root: Path | None) -> list[dict[str, Any]]:
     import tomllib
 
     declared = sorted(Path("experiments").glob("*.toml"))
-    return [{"file": str(path), "question": tomllib.loads(path.read_text("utf-8")).get("question", "")} for path in declared]
+    return [
+        {"file": str(path), "question": tomllib.loads(path.read_text("utf-8")).get("question", "")}
+        for path in declared
+    ]
 
 
 def _runs(root: Path | None) -> list[dict[str, Any]]:
@@ -95,15 +98,39 @@ def _runs(root: Path | None) -> list[dict[str, Any]]:
 _LISTS: dict[str, tuple[Callable[[Path | None], list[dict[str, Any]]], dict[str, str]]] = {
     "checkpoints": (
         _checkpoints,
-        {"name": "name", "alias": "alias", "family": "family", "parameters": "parameters", "licence": "licence",
-         "repository": "hub repository", "paper": "paper", "note": "note"},
+        {
+            "name": "name",
+            "alias": "alias",
+            "family": "family",
+            "parameters": "parameters",
+            "licence": "licence",
+            "repository": "hub repository",
+            "paper": "paper",
+            "note": "note",
+        },
     ),
-    "datasets": (_datasets, {"name": "name", "task": "task", "labels": "labels", "licence": "licence", "note": "note"}),
-    "methods": (_methods, {"name": "name", "needs_checkpoint": "checkpoint", "settings": "settings", "summary": "what it does"}),
-    "metrics": (_metrics, {"name": "name", "larger_is_better": "larger is better", "explanation": "what it says"}),
+    "datasets": (
+        _datasets,
+        {"name": "name", "task": "task", "labels": "labels", "licence": "licence", "note": "note"},
+    ),
+    "methods": (
+        _methods,
+        {"name": "name", "needs_checkpoint": "checkpoint", "settings": "settings", "summary": "what it does"},
+    ),
+    "metrics": (
+        _metrics,
+        {"name": "name", "larger_is_better": "larger is better", "explanation": "what it says"},
+    ),
     "experiments": (_experiments, {"file": "file", "question": "question"}),
     "runs": (
         _runs,
-        {"run": "run", "status": "status", "checkpoint": "checkpoint", "method": "method", "dataset": "dataset", "seed": "seed"},
+        {
+            "run": "run",
+            "status": "status",
+            "checkpoint": "checkpoint",
+            "method": "method",
+            "dataset": "dataset",
+            "seed": "seed",
+        },
     ),
-}  # fmt: skip
+}

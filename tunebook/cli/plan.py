@@ -14,7 +14,8 @@ def command(
     file: Annotated[Path, typer.Argument(help="A declared experiment, a TOML file.")],
     settings: Set = None,
     measure: Annotated[
-        bool, typer.Option("--measure", help="Estimate time and memory from a few real steps of each kind of run.")
+        bool,
+        typer.Option("--measure", help="Estimate time and memory from a few real steps of each kind of run."),
     ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps; for --measure.")] = "auto",
     allow_download: Download = False,

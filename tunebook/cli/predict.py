@@ -13,8 +13,12 @@ from tunebook.cli._options import Json, Root
 def command(
     run: Annotated[str, typer.Argument(help="A finished run's name or the first letters of its hash.")],
     texts: Annotated[list[str] | None, typer.Argument(help="The texts.", show_default=False)] = None,
-    file: Annotated[Path | None, typer.Option(help="A file: one text per line, or .csv .tsv .jsonl .parquet with --text.")] = None,
-    text: Annotated[str | None, typer.Option(help="The column of the text in --file; two, a,b, make a pair.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="A file: one text per line, or .csv .tsv .jsonl .parquet with --text.")
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option(help="The column of the text in --file; two, a,b, make a pair.")
+    ] = None,
     encoding: Annotated[str, typer.Option(help="The encoding of --file.")] = "utf-8",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     json: Json = False,
@@ -41,7 +45,9 @@ def command(
             print_line(answer)
         return
     rows = [{**answer, "text": _short(answer["text"])} for answer in answers]
-    columns = {"label": "label", "probability": "probability"} if "label" in answers[0] else {"score": "score"}
+    columns = (
+        {"label": "label", "probability": "probability"} if "label" in answers[0] else {"score": "score"}
+    )
     print_table(rows, {**columns, "text": "text"})
 
 

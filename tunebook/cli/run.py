@@ -11,24 +11,52 @@ from tunebook.cli._options import Download, Json, Root, Set
 
 
 def command(
-    file: Annotated[Path | None, typer.Argument(help="A declared experiment, a TOML file.", show_default=False)] = None,
-    dataset: Annotated[str | None, typer.Option(help="A dataset's name, or a .csv, .tsv, .jsonl or .parquet file.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="A declared experiment, a TOML file.", show_default=False)
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="A dataset's name, or a .csv, .tsv, .jsonl or .parquet file.")
+    ] = None,
     text: Annotated[str | None, typer.Option(help="The column of the text; two, a,b, make a pair.")] = None,
     label: Annotated[str | None, typer.Option(help="The column of the label or score.")] = None,
-    checkpoint: Annotated[str | None, typer.Option(help="A checkpoint's name, folder or hub repository.")] = None,
-    method: Annotated[str, typer.Option(help="A method; its settings by --set method.learning_rate=1e-4.")] = "full",
-    validation: Annotated[str | None, typer.Option(help='A file with the validation texts, or "none".')] = None,
+    checkpoint: Annotated[
+        str | None, typer.Option(help="A checkpoint's name, folder or hub repository.")
+    ] = None,
+    method: Annotated[
+        str, typer.Option(help="A method; its settings by --set method.learning_rate=1e-4.")
+    ] = "full",
+    validation: Annotated[
+        str | None, typer.Option(help='A file with the validation texts, or "none".')
+    ] = None,
     test: Annotated[str | None, typer.Option(help="A file with the test texts.")] = None,
-    group: Annotated[str | None, typer.Option(help="A column whose groups stay on one side of the splits.")] = None,
-    split_by: Annotated[str | None, typer.Option(help="A column to split by: the newest come last, into test.")] = None,
-    task: Annotated[str | None, typer.Option(help="classification or regression, where the labels do not tell.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="A column whose groups stay on one side of the splits.")
+    ] = None,
+    split_by: Annotated[
+        str | None, typer.Option(help="A column to split by: the newest come last, into test.")
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option(help="classification or regression, where the labels do not tell.")
+    ] = None,
     encoding: Annotated[str | None, typer.Option(help="The encoding of the file, utf-8 otherwise.")] = None,
-    train_size: Annotated[int | None, typer.Option(help="Train on a stratified subset of so many texts.")] = None,
-    keep_leaks: Annotated[bool, typer.Option("--keep-leaks", help="Keep train texts that stand in another split.")] = False,
-    drop_bad: Annotated[int | None, typer.Option(help="Drop up to so many bad rows instead of refusing the file.")] = None,
-    long: Annotated[str | None, typer.Option(help="Texts over the limit: head, head+tail or windows.")] = None,
-    class_weights: Annotated[str | None, typer.Option(help="balanced: rare classes count as much as common ones.")] = None,
-    select_on: Annotated[str | None, typer.Option(help="The validation metric that chooses the best snapshot.")] = None,
+    train_size: Annotated[
+        int | None, typer.Option(help="Train on a stratified subset of so many texts.")
+    ] = None,
+    keep_leaks: Annotated[
+        bool, typer.Option("--keep-leaks", help="Keep train texts that stand in another split.")
+    ] = False,
+    drop_bad: Annotated[
+        int | None, typer.Option(help="Drop up to so many bad rows instead of refusing the file.")
+    ] = None,
+    long: Annotated[
+        str | None, typer.Option(help="Texts over the limit: head, head+tail or windows.")
+    ] = None,
+    class_weights: Annotated[
+        str | None, typer.Option(help="balanced: rare classes count as much as common ones.")
+    ] = None,
+    select_on: Annotated[
+        str | None, typer.Option(help="The validation metric that chooses the best snapshot.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="One seed.")] = None,
     seeds: Annotated[int | None, typer.Option(help="So many seeds, from 0.")] = None,
     settings: Set = None,
@@ -41,7 +69,9 @@ def command(
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget what was run and begin anew.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for another process at the same run.")] = False,
     keep: Annotated[str, typer.Option(help="Which weights stay: best or none.")] = "best",
-    snapshot_steps: Annotated[int | None, typer.Option(help="Save a snapshot every so many steps.", min=1)] = None,
+    snapshot_steps: Annotated[
+        int | None, typer.Option(help="Save a snapshot every so many steps.", min=1)
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     json: Json = False,
     root: Root = None,

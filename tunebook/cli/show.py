@@ -20,7 +20,7 @@ def command(
     """
     from tunebook.book import open_book
     from tunebook.cli._terminal import print_json
-    from tunebook.flow import as_object
+    from tunebook.run_object import as_object
 
     folder = open_book(root).find(run)
     found = as_object(folder)
@@ -33,7 +33,8 @@ def command(
 def _print(run: dict[str, Any], folder: str) -> None:
     from tunebook.cli._terminal import print_table, safe
 
-    print(f"{run['folder']}\n{run['status']}: {run['checkpoint']}, {run['method']}, {safe(run['dataset'])}, seed {run['seed']}")
+    what = f"{run['checkpoint']}, {run['method']}, {safe(run['dataset'])}, seed {run['seed']}"
+    print(f"{run['folder']}\n{run['status']}: {what}")
     print("settings: " + (", ".join(f"{key} = {value}" for key, value in run["settings"].items()) or "none"))
     if run.get("error"):
         print(f"error: {safe(run['error'])}")
@@ -41,13 +42,22 @@ def _print(run: dict[str, Any], folder: str) -> None:
         _print_split(split, scores, run["result"]["examples"][split])
     print("\ncost")
     cost = {key: value for key, value in run["cost"].items() if not isinstance(value, dict)}
-    print_table([{"key": key.replace("_", " "), "value": value} for key, value in cost.items()], {"key": "what", "value": "value"})
+    print_table(
+        [{"key": key.replace("_", " "), "value": value} for key, value in cost.items()],
+        {"key": "what", "value": "value"},
+    )
     parameters = run["cost"]["trainable_parameters"]
     if parameters:
-        print(f"trainable parameters: {parameters['encoder']:,} in the encoder, {parameters['head']:,} in the head")
+        print(
+            f"trainable parameters: {parameters['encoder']:,} in the encoder, {parameters['head']:,} in the head"
+        )
     result = run["result"]
     if result.get("steps"):
-        best = f", best at step {result['best_step']:,} by validation {result['selected_on']}" if result["best_step"] else ""
+        best = (
+            f", best at step {result['best_step']:,} by validation {result['selected_on']}"
+            if result["best_step"]
+            else ""
+        )
         print(f"steps: {result['steps']:,}{best}; training loss of the last epoch {result['train_loss']:.4f}")
         print("cut texts: " + ", ".join(f"{count:,} of {split}" for split, count in result["cut_texts"].items())
               + f" (longest {result['max_length']} tokens)")  # fmt: skip
@@ -59,12 +69,19 @@ def _print_split(split: str, scores: dict[str, Any], examples: int) -> None:
 
     print(f"\n{split}, {examples:,} texts")
     single = {key: value for key, value in scores.items() if not isinstance(value, dict | list)}
-    print_table([{"metric": key, "value": value} for key, value in single.items()], {"metric": "metric", "value": "value"})
+    print_table(
+        [{"metric": key, "value": value} for key, value in single.items()],
+        {"metric": "metric", "value": "value"},
+    )
     if "per_class" not in scores:
         return
     classes = list(scores["per_class"])
     rows = [
-        {"label": name, **values, **{f"as {other}": count for other, count in zip(classes, line, strict=True)}}
+        {
+            "label": name,
+            **values,
+            **{f"as {other}": count for other, count in zip(classes, line, strict=True)},
+        }
         for (name, values), line in zip(scores["per_class"].items(), scores["confusion_matrix"], strict=True)
     ]
     columns = {"label": "label", "precision": "precision", "recall": "recall", "f1": "f1", "support": "n"}

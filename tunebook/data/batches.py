@@ -32,7 +32,7 @@ def batch_at(step: int, *, count: int, batch_size: int, seed: int) -> np.ndarray
 
 
 def micro_batches(texts: np.ndarray, store: TokenStore, *, max_tokens: int) -> list[np.ndarray]:
-    """Cut a batch into groups of similar length, longest first, so that little padding is computed.
+    """Cut a batch, `(texts,)` numbers of texts, into groups of similar length, longest first, against padding.
 
     A group ends when it would pad over `WASTE_TOKENS` tokens or hold over `max_tokens` padded ones. The groups
     partition the batch: with the loss weighted to the whole batch, its gradient is unchanged.
@@ -70,7 +70,7 @@ class Padded:
 
 
 def pad(texts: np.ndarray, store: TokenStore, *, pad_id: int) -> Padded:
-    """Lay out texts of a token store as one rectangle, padded with `pad_id` to the longest of them."""
+    """Lay out texts of a token store, `(texts,)` their numbers, as one rectangle padded to the longest of them."""
     import numpy as np
 
     windows = np.concatenate([np.arange(store.first_window[i], store.first_window[i + 1]) for i in texts])

@@ -36,7 +36,10 @@ def tfidf_logreg(
     from sklearn.pipeline import make_pipeline
 
     words = TfidfVectorizer(
-        sublinear_tf=True, ngram_range=(1, longest_ngram), max_features=max_features, token_pattern=r"\w+|[^\w\s]+"
+        sublinear_tf=True,
+        ngram_range=(1, longest_ngram),
+        max_features=max_features,
+        token_pattern=r"\w+|[^\w\s]+",
     )
     if num_labels:
         model = make_pipeline(words, LogisticRegression(C=inverse_regularisation, max_iter=1000))
@@ -53,7 +56,8 @@ def tfidf_logreg(
 
 
 def _strings(split: Split) -> list[str]:
-    texts, pairs = split.texts().to_pylist(), split.pairs()
+    texts: list[str] = split.texts().to_pylist()
+    pairs = split.pairs()
     if pairs is None:
         return texts
     return [f"{text} {pair}" for text, pair in zip(texts, pairs.to_pylist(), strict=True)]

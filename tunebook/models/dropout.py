@@ -17,7 +17,7 @@ class _WordDropout(torch.autograd.Function):
         keep = (words.view(torch.int16)[:count] >= threshold).view(values.shape)
         context.save_for_backward(keep)
         context.scale = 1 / (1 - probability)
-        return values * keep * context.scale
+        return values.mul(keep).mul_(context.scale)
 
     @staticmethod
     def backward(context: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:

@@ -10,7 +10,9 @@ from torch import nn
 
 class _Rows(torch.autograd.Function):
     @staticmethod
-    def forward(context: Any, weight: torch.Tensor, ids: torch.Tensor, padding_idx: int | None) -> torch.Tensor:
+    def forward(
+        context: Any, weight: torch.Tensor, ids: torch.Tensor, padding_idx: int | None
+    ) -> torch.Tensor:
         context.save_for_backward(ids)
         context.weight, context.padding_idx = weight, padding_idx
         return nn.functional.embedding(ids, weight)

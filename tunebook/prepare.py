@@ -1,0 +1,75 @@
+"""What a run needs, found: its checkpoint, its dataset, and so its identity. Needs no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tunebook import data, spec
+from tunebook.book import folder as book_folder
+from tunebook.models import resolve
+
+if TYPE_CHECKING:
+    from tunebook.book import Book
+    from tunebook.data.dataset import Dataset
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run whose checkpoint and dataset are on this machine, so that its identity is known."""
+
+    spec: spec.RunSpec
+    checkpoint: resolve.Checkpoint | None
+    dataset: Dataset
+    identity: dict[str, Any]
+    run_id: str
+    folder: Path
+
+
+def prepare(run_spec: spec.RunSpec, book: Book, *, allow_download: bool = False) -> Prepared:
+    """Find the checkpoint, read the dataset, and compute the run's identity. Needs no torch.
+
+    Raises:
+        UsageError: the checkpoint or the data is not there.
+        DataRejected: the data is not what it should be.
+        IntegrityError: the checkpoint's files are not to be trusted.
+    """
+    checkpoint = None
+    if run_spec.checkpoint != spec.NO_CHECKPOINT:
+        checkpoint = resolve.resolve(run_spec.checkpoint, allow_download=allow_download)
+    dataset = data.load(run_spec.dataset.source(), cache=book.cache)
+    identity = spec.identity(run_spec, checkpoint.fingerprint if checkpoint else None, dataset)
+    run_id = spec.fingerprint(identity)
+    name = book_folder.folder_name(
+        checkpoint.name if checkpoint else spec.NO_CHECKPOINT,
+        run_spec.method.name,
+        dataset.name,
+        run_spec.seed,
+        run_id,
+    )
+    return Prepared(run_spec, checkpoint, dataset, identity, run_id, book.runs / name)
+
+
+def describe(prepared: Prepared) -> dict[str, Any]:
+    """What `run.json` holds: the run's identity, and what was declared, with names and licences."""
+    checkpoint, dataset = prepared.checkpoint, prepared.dataset
+    row = checkpoint.row if checkpoint else None
+    return {
+        "run": prepared.run_id,
+        "identity": prepared.identity,
+        "spec": prepared.spec.model_dump(),
+        "checkpoint": {
+            "name": checkpoint.name if checkpoint else spec.NO_CHECKPOINT,
+            "repository": row.repository if row else None,
+            "licence": row.licence if row else None,
+        },
+        "dataset": {
+            "name": dataset.name,
+            "task": dataset.task,
+            "label_names": list(dataset.label_names),
+            "is_pair": dataset.splits["train"].pairs() is not None,
+            "licence": dataset.licence,
+            "redistributable": dataset.redistributable,
+        },
+    }

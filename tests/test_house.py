@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 EVERYTHING = house.read_package(ROOT)
 _BROKEN = {fault.split(":")[0] for fault in house.unreadable(EVERYTHING)}
 SOURCES = {name: source for name, source in EVERYTHING.items() if name not in _BROKEN}
-HEAVY = ("tunebook.train", "tunebook.optim", "tunebook.evaluate", "tunebook.models.")
+HEAVY = ("tunebook.train", "tunebook.optim", "tunebook.saved_state", "tunebook.evaluate", "tunebook.models.")
 """Modules that may import torch at their top. Rows never may."""
 LIGHT = [
     name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,11 +41,12 @@ def predict(
     pad_id: int,
     max_tokens: int,
     texts: np.ndarray | None = None,
+    between: Callable[[], None] = lambda: None,
 ) -> np.ndarray:
     """Float32 logits of shape `(texts, outputs)` for a token store, or some of its texts, dropout off.
 
     Texts run in batches of similar length of at most `max_tokens` padded tokens, and come back in order. Which
-    texts share a batch is a function of the lengths alone.
+    texts share a batch is a function of the lengths alone. `between` is called between batches and may raise.
     """
     was_training = model.training
     model.eval()
@@ -53,6 +55,7 @@ def predict(
     answers: list[np.ndarray] = []
     with torch.inference_mode(), hardware.autocast():
         for start in range(0, len(order), BATCH_TEXTS):
+            between()
             some = wanted[order[start : start + BATCH_TEXTS]]
             for group in batches.micro_batches(some, store, max_tokens=max_tokens):
                 padded = batches.pad(group, store, pad_id=pad_id)

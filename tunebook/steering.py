@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tunebook.data import batches
+from tunebook.errors import Interrupted
 from tunebook.spec import TrainSpec
 
 MOST_EVALUATIONS = 10
@@ -46,6 +47,7 @@ class State:
     best_score: float | None = None
     worse_evaluations: int = 0
     bad_steps: int = 0
+    validated_step: int = 0
     has_stopped_early: bool = False
 
 
@@ -67,6 +69,15 @@ class Control:
         """Whether it is time for one."""
         by_steps = self.snapshot_steps is not None and step % self.snapshot_steps == 0
         return by_steps or time.monotonic() - self._last > self.snapshot_seconds
+
+    def check(self, doing: str) -> None:
+        """Give way to a signal that asked to stop.
+
+        Raises:
+            Interrupted: there was one.
+        """
+        if number := self.stop():
+            raise Interrupted(f"stopped while {doing}", number)
 
     def saved(self) -> None:
         """Start the wait for the next snapshot."""

@@ -65,6 +65,7 @@ class Loop:
         self.plan = Plan.of(len(train.store), settings)
         self.state = State()
         self.meter = cost.Meter()
+        self._saved_step: int | None = None
         self.pad_id = encoder.model.config.pad_token_id or 0
         self.task = "classification" if label_names else "regression"
         self.select_on = settings.select_on or ("accuracy" if label_names else "pearson")
@@ -107,24 +108,40 @@ class Loop:
         """
         self._resume()
         try:
-            while self.state.step < self.plan.total_steps and not self.state.has_stopped_early:
+            while not self._is_done():
                 self._advance()
+            if self._saved_step != self.state.step:
+                self._save()
         finally:
             durable.append_line(self.folder / "cost.jsonl", self.meter.record("trained"))
         return self.state
 
-    def _advance(self) -> None:
-        self.step()
-        is_better = (
-            self.validation is not None and self.plan.evaluates_after(self.state.step) and self._evaluate()
+    def _is_done(self) -> bool:
+        is_at_end = self.state.step == self.plan.total_steps and not self._validation_is_due()
+        return is_at_end or self.state.has_stopped_early
+
+    def _validation_is_due(self) -> bool:
+        step = self.state.step
+        return (
+            self.validation is not None
+            and self.state.validated_step < step
+            and self.plan.evaluates_after(step)
         )
-        signal_number = self.control.stop()
-        if is_better or signal_number or self.control.wants_snapshot(self.state.step):
+
+    def _advance(self) -> None:
+        """Take one step, or measure validation; save when it is better, when it is time, and when asked to stop."""
+        is_better = False
+        try:
+            if self._validation_is_due():
+                is_better = self._evaluate()
+            else:
+                self.step()
+            self.control.check(f"training, after step {self.state.step} of {self.plan.total_steps}; saved")
+        except Interrupted:
             self._save()
-        if signal_number:
-            raise Interrupted(
-                f"stopped after step {self.state.step} of {self.plan.total_steps}, saved", signal_number
-            )
+            raise
+        if is_better or (self.control.wants_snapshot(self.state.step) and not self._validation_is_due()):
+            self._save()
 
     def step(self) -> None:
         """Train on the next batch.
@@ -209,7 +226,8 @@ class Loop:
         flat = {f"eval/{name}": value for name, value in scores.items() if isinstance(value, float)}
         self._log({"step": state.step, **flat})
         is_better = _is_better(score, state.best_score, metrics.rows()[self.select_on].larger_is_better)
-        if is_better or state.best_step is None:
+        state.validated_step = state.step
+        if is_better:
             state.best_step, state.best_score, state.worse_evaluations = state.step, score, 0
             return True
         state.worse_evaluations += 1
@@ -225,6 +243,7 @@ class Loop:
             pad_id=self.pad_id,
             max_tokens=self.settings.micro_batch_tokens,
             texts=texts,
+            between=lambda: self.control.check("predicting"),
         )
 
     def _log_step(self, loss: float, norm: float, scale: float, bad_texts: np.ndarray | None) -> None:
@@ -250,11 +269,12 @@ class Loop:
     # ------------------------------------------------------- snapshots
 
     def _save(self) -> None:
-        extra = {"step": self.state.step, "best_step": self.state.best_step}
-        snapshots.save_snapshot(self.folder, self.state.step, self._fill, extra=extra)
-        snapshots.prune_snapshots(
-            self.folder, keep={self.state.step, self.state.best_step or self.state.step}
-        )
+        step, best = self.state.step, self.state.best_step
+        if self._saved_step == step:  # it was interrupted in its validation, which is known now
+            snapshots.prune_snapshots(self.folder, keep={best} - {step} if best else set())
+        snapshots.save_snapshot(self.folder, step, self._fill, extra={"step": step, "best_step": best})
+        snapshots.prune_snapshots(self.folder, keep={step, best or step})
+        self._saved_step = step
         self.control.saved()
 
     def _fill(self, folder: Path) -> None:
@@ -277,7 +297,7 @@ class Loop:
     def _resume(self) -> None:
         found = snapshots.latest_snapshot(self.folder)
         if found is not None:
-            _, snapshot = found
+            self._saved_step, snapshot = found
             saved_state.read_weights(snapshot, self.encoder.model)
             saved_state.read_optimizer(snapshot, self.optimizer)
             self.state = State(**json.loads((snapshot / "train_state.json").read_bytes()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,13 @@ from tunebook.registry import nearest
 MAX_BYTES = 64 * 1024
 MAX_LINE_BYTES = 4 * 1024
 MAX_NESTING = 16
+
+_STRINGS_AND_COMMENTS = re.compile(
+    r"""'{3}.*?'{3}|"{3}(?:\\.|[^\\])*?"{3}|'[^'\n]*'|"(?:\\.|[^"\\\n])*"|\#[^\n]*""", re.DOTALL
+)
+# The faults of each branch of a union carry the branch's name in their path, which is no key.
+_BRANCH = re.compile(r"constrained-\w+|(?:list|int|str|float|dict)(?:\[.*\])?")
+_WRONG_TYPE = re.compile(r"\w+_type")
 
 
 def read(path: Path) -> str:
@@ -43,15 +51,15 @@ def read(path: Path) -> str:
 
 
 def _check_shape(text: str, path: Path) -> None:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if len(line.encode()) > MAX_LINE_BYTES:
             raise UsageError(f"{path}, line {number}: over {MAX_LINE_BYTES:,} bytes; break the line")
-        if line.split("=")[0].count(".") > MAX_NESTING:
-            raise UsageError(
-                f"{path}, line {number}: over {MAX_NESTING} levels of keys; at most {MAX_NESTING}"
-            )
+    # Dots and brackets count where they are TOML's, not in strings: a question may have many of them.
+    bare = _STRINGS_AND_COMMENTS.sub("_", text)
+    if any(key.count(".") > MAX_NESTING for key in re.split(r"[=,\[\]{}\n]", bare)):
+        raise UsageError(f"{path}: a key of over {MAX_NESTING} levels; at most {MAX_NESTING}")
     depth = deepest = 0
-    for character in text:
+    for character in bare:
         depth += (character in "[{") - (character in "]}")
         deepest = max(deepest, depth)
     if deepest > MAX_NESTING:
@@ -74,7 +82,8 @@ def override(values: Mapping[str, Any], assignments: Iterable[str]) -> dict[str,
     """The values with `key.path=value` assignments applied; a value is TOML where it parses, else text.
 
     Raises:
-        UsageError: an assignment has no `=`, or its path runs through something that is not a table.
+        UsageError: an assignment has no `=`, is over 4 KiB or 16 levels, or its path runs through something
+            that is not a table.
 
     Example:
         >>> override({"train": {"epochs": 3}}, ["train.epochs=1", "question=Why?"])
@@ -84,16 +93,18 @@ def override(values: Mapping[str, Any], assignments: Iterable[str]) -> dict[str,
         key: dict(value) if isinstance(value, dict) else value for key, value in values.items()
     }
     for assignment in assignments:
+        if len(assignment) > MAX_LINE_BYTES:
+            raise UsageError(f"--set: {len(assignment):,} characters; at most {MAX_LINE_BYTES:,}")
         key, separator, text = assignment.partition("=")
         if not separator or not key.strip():
             raise UsageError(f"--set {assignment!r}: expected key.path=value, for instance train.epochs=1")
+        if key.count(".") >= MAX_NESTING:
+            raise UsageError(f"--set {assignment[:60]!r}: a key of over {MAX_NESTING} levels")
         _assign(changed, key.strip().split("."), _value(text), assignment)
     return changed
 
 
 def _value(text: str) -> Any:
-    if len(text) > MAX_LINE_BYTES:
-        raise UsageError(f"--set: a value of {len(text):,} characters; at most {MAX_LINE_BYTES:,}")
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except (ValueError, RecursionError):
@@ -111,11 +122,49 @@ def _assign(table: dict[str, Any], path: Sequence[str], value: Any, assignment: 
 
 def faults(error: ValidationError, model: type[BaseModel]) -> list[str]:
     """One line per fault: the key's path, what came, what was expected, the nearest valid names."""
-    return [_fault(dict(fault), model) for fault in error.errors(include_url=False)]
+    return [_fault(fault, model) for fault in _of_the_nearest_branch(error)]
+
+
+def _of_the_nearest_branch(error: ValidationError) -> list[dict[str, Any]]:
+    """The faults with the names of union branches taken out of their paths.
+
+    Where a value fits the type of one branch, the others' complaint about its type is left out; where it fits
+    none, the complaints become one.
+    """
+    split = [
+        (dict(fault), *_at_branch(fault["loc"], fault["type"])) for fault in error.errors(include_url=False)
+    ]
+    is_type_only = [
+        branch and not rest and bool(_WRONG_TYPE.fullmatch(fault["type"])) for fault, branch, _, rest in split
+    ]
+    fitted = {
+        place
+        for (_, branch, place, _), wrong in zip(split, is_type_only, strict=True)
+        if branch and not wrong
+    }
+    found: list[dict[str, Any]] = []
+    for (fault, _, place, rest), wrong in zip(split, is_type_only, strict=True):
+        if wrong and place in fitted:
+            continue
+        if wrong and found and found[-1]["loc"] == place:
+            found[-1]["msg"] += " or " + fault["msg"].removeprefix("Input should be ")
+        else:
+            found.append({**fault, "loc": place + rest})
+    return found
+
+
+def _at_branch(
+    location: tuple[str | int, ...], kind: str
+) -> tuple[bool, tuple[str | int, ...], tuple[str | int, ...]]:
+    """Whether a path runs through a branch of a union, and the path before and after it."""
+    for index, part in enumerate(location):
+        if index and kind != "extra_forbidden" and _BRANCH.fullmatch(str(part)):
+            return True, location[:index], location[index + 1 :]
+    return False, location, ()
 
 
 def _fault(fault: dict[str, Any], model: type[BaseModel]) -> str:
-    where = _path(fault["loc"]) or "the file"
+    where = _path(fault["loc"]) or "in all"
     if fault["type"] == "extra_forbidden":
         names = _fields_at(model, fault["loc"][:-1])
         near = nearest(str(fault["loc"][-1]), names)

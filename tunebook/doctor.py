@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import sqlite3
+import sys
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -30,7 +31,7 @@ def examine(book: Book) -> list[dict[str, Any]]:
         lambda: _finding(
             "python",
             platform.python_version(),
-            platform.python_version_tuple() >= ("3", "11"),
+            sys.version_info >= (3, 11),
             "install Python 3.11 or newer",
         ),
         _torch,

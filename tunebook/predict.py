@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tunebook.models.load import Encoder
 
 _CHUNK_TEXTS = 1024
+_TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,10 @@ def read_texts(path: Path, columns: str | None, encoding: str) -> list[Any]:
     """The texts of a file: one per line, or a column (two for pairs) of a CSV, TSV, JSONL or Parquet file.
 
     Raises:
-        UsageError: no such file or column.
+        UsageError: no such file, column or encoding, or a table without a column.
         DataRejected: bytes or rows are not what they should be, or there is no text.
     """
+    from tunebook.data.lines import decoded_lines
     from tunebook.data.own import read_columns
 
     if not path.is_file():
@@ -128,19 +130,13 @@ def read_texts(path: Path, columns: str | None, encoding: str) -> list[Any]:
     if columns is not None:
         rows = read_columns(path, columns.split(","), encoding=encoding)
         texts: list[Any] = [row[0] if len(row) == 1 else list(row) for row in rows]
+    elif path.name.lower().removesuffix(".gz").endswith(_TABLES):
+        raise UsageError(f"{path} is a table: say which column is the text, --text COLUMN")
     else:
-        texts = list(_lines(path, encoding))
+        lines = (
+            line.removesuffix("\n").removesuffix("\r") for line in decoded_lines(path, encoding=encoding)
+        )
+        texts = [line for line in lines if line.strip()]
     if not texts:
         raise DataRejected(f"{path} holds no text")
     return texts
-
-
-def _lines(path: Path, encoding: str) -> Iterator[str]:
-    try:
-        for line in path.read_bytes().decode(encoding).splitlines():
-            if line.strip():
-                yield line
-    except UnicodeDecodeError as error:
-        raise DataRejected(
-            f"{path}: not {encoding} at byte {error.start}; give its --encoding, for instance latin-1"
-        ) from None

@@ -29,19 +29,41 @@ def table(
     """
     if metric is not None:
         lookup(metrics.rows(), metric, "metric")
-    groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    points: dict[str, list[Mapping[str, Any]]] = {}
     for run in runs:
         if run["status"] == "finished" and split in run["metrics"]:
-            key = (run["dataset"], split_key(run), run["checkpoint"], method_label(run))
-            groups.setdefault(key, []).append(run)
-    rows = [_row(key, members, metric, split) for key, members in groups.items()]
+            points.setdefault(run["point"], []).append(run)
+    labels = _labels([members[0] for members in points.values()])
+    rows = [_row(labels[point], members, metric, split) for point, members in points.items()]
     found = [row for row in rows if row is not None]
     return sorted(found, key=_order)
 
 
-def split_key(run: Mapping[str, Any]) -> str:
-    """What tells apart two rows of one dataset: how much of train was used."""
-    return str(run["result"].get("examples", {}).get("train", ""))
+def _labels(runs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """How each point's method is called: by its settings, and where that is not enough by what sets it apart.
+
+    That is the training settings that differ, or else (another file under the same name) the hash of the point.
+    """
+    alike: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for run in runs:
+        key = (run["dataset"], _train_texts(run), run["checkpoint"], method_label(run))
+        alike.setdefault(key, []).append(run)
+    labels = {}
+    for group in alike.values():
+        names = [
+            name for name in group[0]["train"] if len({str(run["train"].get(name)) for run in group}) > 1
+        ]
+        extras = [", ".join(f"{name}={run['train'].get(name)}" for name in names) for run in group]
+        for run, extra in zip(group, extras, strict=True):
+            more = extra if extras.count(extra) == 1 else ", ".join(filter(None, [extra, run["point"][:8]]))
+            labels[run["point"]] = method_label(run) + (f" [{more}]" if more else "")
+    return labels
+
+
+def _train_texts(run: Mapping[str, Any]) -> int | None:
+    """How many texts a run was trained on: two rows of one dataset may differ in it."""
+    found = run["result"].get("examples", {}).get("train")
+    return None if found is None else int(found)
 
 
 def method_label(run: Mapping[str, Any]) -> str:
@@ -59,7 +81,7 @@ def method_label(run: Mapping[str, Any]) -> str:
 
 
 def _row(
-    key: Sequence[str], members: Sequence[Mapping[str, Any]], metric: str | None, split: str
+    label: str, members: Sequence[Mapping[str, Any]], metric: str | None, split: str
 ) -> dict[str, Any] | None:
     scores = [run["metrics"][split] for run in members]
     name = metric or ("accuracy" if "accuracy" in scores[0] else "pearson")
@@ -70,10 +92,10 @@ def _row(
         run["cost"]["train_seconds"] for run in members if run["cost"].get("train_seconds") is not None
     ]
     return {
-        "dataset": key[0],
-        "train_size": int(key[1]) if key[1] else None,
-        "checkpoint": key[2],
-        "method": key[3],
+        "dataset": members[0]["dataset"],
+        "train_size": _train_texts(members[0]),
+        "checkpoint": members[0]["checkpoint"],
+        "method": label,
         "metric": name,
         "split": split,
         "examples": members[0]["result"].get("examples", {}).get(split),

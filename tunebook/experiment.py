@@ -19,7 +19,7 @@ from tunebook.book import folder as book_folder
 from tunebook.errors import TunebookError
 from tunebook.flow import Options
 from tunebook.prepare import Prepared, prepare
-from tunebook.run_object import as_object
+from tunebook.run_object import as_object, never_begun
 
 if TYPE_CHECKING:
     from tunebook.book import Book
@@ -131,7 +131,7 @@ def execute(planned: Sequence[Planned], book: Book, options: Options, watcher: W
 def _execute_one(item: Planned, book: Book, options: Options, watcher: Watcher) -> tuple[dict[str, Any], int]:
     if item.prepared is None:
         assert item.error is not None
-        return {**item.as_object(), "status": "failed"}, item.error.exit_code
+        return never_begun(item.as_object(), str(item.error)), item.error.exit_code
     if item.status == "finished" and not options.fresh:
         return as_object(item.prepared.folder), 0
     last, code = run_in_process(item.spec, book, options, watcher.steps)
@@ -140,7 +140,9 @@ def _execute_one(item: Planned, book: Book, options: Options, watcher: Watcher) 
         return last["object"], 0
     message = last.get("message", f"the run's process ended with code {code}")
     known = (
-        as_object(item.prepared.folder) if (item.prepared.folder / "run.json").is_file() else item.as_object()
+        as_object(item.prepared.folder)
+        if (item.prepared.folder / "run.json").is_file()
+        else never_begun(item.as_object(), message)
     )
     status = {4: "diverged", 130: "interrupted", 143: "interrupted", 75: "running"}.get(code, "failed")
     return {**known, "status": status, "error": message}, code

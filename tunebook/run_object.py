@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 from tunebook import cost, durable
 from tunebook.book import folder as book_folder
+
+NO_PARAMETERS = {"encoder": None, "head": None}
+"""What trains, of a run that has not ended."""
 
 
 def as_object(folder: Path) -> dict[str, Any]:
@@ -23,11 +27,13 @@ def as_object(folder: Path) -> dict[str, Any]:
         "dataset": declared["dataset"]["name"],
         "method": declared["spec"]["method"]["name"],
         "settings": declared["spec"]["method"]["settings"],
+        "train": declared["identity"].get("train") or {},
         "seed": declared["spec"]["seed"],
+        "point": _point(declared["identity"]),
         "metrics": result.get("metrics", {}),
         "cost": {
             **spent,
-            "trainable_parameters": result.get("trainable_parameters"),
+            "trainable_parameters": result.get("trainable_parameters", NO_PARAMETERS),
             "weights_bytes": result.get("weights_bytes"),
         },
         "result": {
@@ -37,3 +43,22 @@ def as_object(folder: Path) -> dict[str, Any]:
         },
     }
     return found | ({"error": failure["message"]} if failure else {})
+
+
+def never_begun(planned: dict[str, Any], message: str) -> dict[str, Any]:
+    """The object of a run whose data or checkpoint is missing or refused: the same keys, nothing measured."""
+    spent = cost.summary([])
+    return {
+        **planned,
+        "status": "failed",
+        "metrics": {},
+        "cost": {**spent, "trainable_parameters": NO_PARAMETERS, "weights_bytes": None},
+        "result": {},
+        "error": message,
+    }
+
+
+def _point(identity: dict[str, Any]) -> str:
+    """A hash of all that identifies a run but its seed: the same for the seeds of one point of a grid."""
+    rest = {key: value for key, value in identity.items() if key != "seed"}
+    return hashlib.sha256(durable.canonical_json(rest).encode()).hexdigest()

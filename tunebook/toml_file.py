@@ -131,9 +131,8 @@ def _of_the_nearest_branch(error: ValidationError) -> list[dict[str, Any]]:
     Where a value fits the type of one branch, the others' complaint about its type is left out; where it fits
     none, the complaints become one.
     """
-    split = [
-        (dict(fault), *_at_branch(fault["loc"], fault["type"])) for fault in error.errors(include_url=False)
-    ]
+    given: list[dict[str, Any]] = [dict(fault) for fault in error.errors(include_url=False)]
+    split = [(fault, *_at_branch(fault["loc"], fault["type"])) for fault in given]
     is_type_only = [
         branch and not rest and bool(_WRONG_TYPE.fullmatch(fault["type"])) for fault, branch, _, rest in split
     ]

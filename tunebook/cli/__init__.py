@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated
 
@@ -32,6 +33,7 @@ def application() -> typer.Typer:
         help=_HELP,
         no_args_is_help=True,
         context_settings={"help_option_names": ["-h", "--help"]},
+        rich_markup_mode=None,
         pretty_exceptions_enable=False,
         add_completion=False,
     )
@@ -48,7 +50,8 @@ def application() -> typer.Typer:
     for module in scan(__name__):
         name = module.__name__.rpartition(".")[2].removesuffix("_")
         if hasattr(module, "GROUP"):
-            group = typer.Typer(help=module.__doc__, no_args_is_help=True)
+            about = (module.__doc__ or "").partition(": ")[2].capitalize()
+            group = typer.Typer(help=about, no_args_is_help=True, rich_markup_mode=None)
             for verb, command in module.GROUP.items():
                 group.command(verb)(command)
             app.add_typer(group, name=name)
@@ -59,6 +62,7 @@ def application() -> typer.Typer:
 
 def main() -> int:
     """Run the command line; the exit code is that of the table in DESIGN.md."""
+    _write_anything()
     try:
         application()(standalone_mode=True)
     except TunebookError as error:
@@ -73,3 +77,10 @@ def main() -> int:
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 1 if stop.code else 0
     return 0
+
+
+def _write_anything() -> None:
+    """Let a terminal or pipe that lacks a character of a text get its code instead of ending the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from tunebook.errors import UsageError
+
+
+def _known_device(name: str) -> str:
+    """The name itself, refused here where it could only fail after all else was prepared."""
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+        raise UsageError(f"unknown device {name!r}; expected auto, cpu, cuda, cuda:N or mps")
+    return name
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output instead of text.")]
 Root = Annotated[
@@ -31,3 +42,4 @@ Metric = Annotated[
     str | None,
     typer.Option("--metric", help="The metric to show; accuracy or Pearson's correlation otherwise."),
 ]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", callback=_known_device)]

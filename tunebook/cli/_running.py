@@ -10,7 +10,7 @@ from typing import Any
 from tunebook import comparison, names, spec, toml_file
 from tunebook.book import open_book
 from tunebook.cli._progress import Progress
-from tunebook.cli._terminal import duration, print_line, print_table, safe, say
+from tunebook.cli._terminal import duration, note, print_line, print_table, safe, say
 from tunebook.errors import NoSpace, UsageError
 from tunebook.experiment import Planned, disk_free, disk_needed, execute, plan
 from tunebook.flow import Options
@@ -78,12 +78,15 @@ def run_declared(
     """Plan, run and print an experiment; the exit code of the whole.
 
     Raises:
+        TunebookError: no run can begin, for want of data or a checkpoint; JSON says so of every run instead.
         NoSpace: less disk is free than the plan needs.
     """
     book = open_book(root)
     book.require_writable()
     chosen = Options(**options)
     planned = plan(what.experiment.runs(), book, allow_download=chosen.allow_download)
+    if not as_json:
+        _require_one_that_can_begin(planned)
     _announce(planned)
     if (needed := disk_needed(planned)) > (free := disk_free(book)):
         raise NoSpace(
@@ -104,6 +107,13 @@ def run_declared(
         print_results(outcome.runs)
         _print_whereabouts(outcome.runs, book.root)
     return outcome.exit_code
+
+
+def _require_one_that_can_begin(planned: list[Planned]) -> None:
+    errors = [item.error for item in planned if item.error is not None]
+    if len(errors) == len(planned):
+        different = {str(error): error for error in errors}
+        raise type(errors[0])("\n".join(different))
 
 
 def print_results(
@@ -131,8 +141,8 @@ def _announce(planned: list[Planned]) -> None:
         sizes = ", ".join(f"{len(split):,} {name}" for name, split in dataset.splits.items())
         say(f"{safe(dataset.name)}: {sizes}")
         for name, value in dataset.notes.items():
-            if value:
-                say(f"  {name.replace('_', ' ')}: {safe(value)}")
+            if text := note(value):
+                say(f"  {name.replace('_', ' ')}: {safe(text)}")
 
 
 def _print_whereabouts(runs: list[dict[str, Any]], root: Path) -> None:

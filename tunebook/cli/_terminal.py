@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_LEFT, _RIGHT = "left", "right"
+_NARROWEST = 12
 
 
 def print_json(value: Any) -> None:
@@ -49,12 +50,18 @@ def _visible(character: str) -> str:
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> None:
     """Print rows as a plain aligned table; `columns` maps a key of the rows to its heading.
 
-    Numbers stand right. It is the same on a terminal, in a pipe and in a log: no colour, no box, and no wrapping.
+    Numbers stand right, without colour or box. On a terminal the widest texts are shortened to its width; a pipe
+    or a log gets all of them.
     """
     cells = [[_cell(row.get(key)) for key in columns] for row in rows]
     right = [all(isinstance(row.get(key), int | float | None) for row in rows) for key in columns]
     table = [list(columns.values()), *cells]
     widths = [max(len(line[index]) for line in table) for index in range(len(columns))]
+    if sys.stdout.isatty():
+        widths = _fitted(widths, right, shutil.get_terminal_size().columns)
+        table = [
+            [_shortened(cell, width) for cell, width in zip(line, widths, strict=True)] for line in table
+        ]
     table.insert(1, ["-" * width for width in widths])
     for line in table:
         padded = [
@@ -64,6 +71,25 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -
         print("  ".join(padded).rstrip())
 
 
+def _fitted(widths: Sequence[int], is_number: Sequence[bool], available: int) -> list[int]:
+    """The widths, those of the widest texts made smaller until a line fits; the first column holds the names."""
+    fitted = list(widths)
+    while sum(fitted) + 2 * (len(fitted) - 1) > available:
+        texts = [
+            index
+            for index, number in enumerate(is_number)
+            if index and not number and fitted[index] > _NARROWEST
+        ]
+        if not texts:
+            break
+        fitted[max(texts, key=fitted.__getitem__)] -= 1
+    return fitted
+
+
+def _shortened(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
@@ -71,7 +97,18 @@ def _cell(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:.4g}" if isinstance(value, float) else safe(value)
+    if isinstance(value, float):
+        return f"{value:.4f}" if abs(value) < 10 else f"{value:,.1f}"
+    if isinstance(value, dict):
+        return safe(", ".join(f"{key} = {inner}" for key, inner in value.items()))
+    return safe(", ".join(map(str, value)) if isinstance(value, list | tuple) else value)
+
+
+def note(value: Any) -> str:
+    """A dataset's note as text, empty where there is nothing to tell."""
+    if isinstance(value, dict):
+        return ", ".join(f"{count:,} of {key}" for key, count in value.items() if count)
+    return str(value) if value else ""
 
 
 def size(count: int) -> str:

@@ -31,7 +31,10 @@ def command(
         return
     _, columns = lookup(_LISTS, what, "list")
     rows = _rows(what, root)
-    print_json(rows) if json else print_table(rows, columns)
+    if json:
+        print_json(rows)
+    else:
+        print_table([{**row, "run": row["run"][:12]} for row in rows] if what == "runs" else rows, columns)
 
 
 def _rows(what: str, root: Path | None) -> list[dict[str, Any]]:
@@ -80,13 +83,17 @@ def _metrics(root: Path | None) -> list[dict[str, Any]]:
 
 
 def _experiments(root: Path | None) -> list[dict[str, Any]]:
-    import tomllib
+    from tunebook import toml_file
+    from tunebook.errors import UsageError
+
+    def question(path: Path) -> str:
+        try:
+            return str(toml_file.parse(toml_file.read(path), "not readable").get("question", ""))
+        except UsageError as error:
+            return str(error)
 
     declared = sorted(Path("experiments").glob("*.toml"))
-    return [
-        {"file": str(path), "question": tomllib.loads(path.read_text("utf-8")).get("question", "")}
-        for path in declared
-    ]
+    return [{"file": str(path), "question": question(path)} for path in declared]
 
 
 def _runs(root: Path | None) -> list[dict[str, Any]]:

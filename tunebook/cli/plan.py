@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tunebook.cli._options import Download, Json, Root, Set
+from tunebook.cli._options import Device, Download, Json, Root, Set
 
 
 def command(
@@ -17,7 +17,7 @@ def command(
         bool,
         typer.Option("--measure", help="Estimate time and memory from a few real steps of each kind of run."),
     ] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps; for --measure.")] = "auto",
+    device: Device = "auto",
     allow_download: Download = False,
     json: Json = False,
     root: Root = None,

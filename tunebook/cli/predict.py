@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from tunebook.cli._options import Json, Root
+from tunebook.cli._options import Device, Json, Root
 
 
 def command(
     run: Annotated[str, typer.Argument(help="A finished run's name or the first letters of its hash.")],
-    texts: Annotated[list[str] | None, typer.Argument(help="The texts.", show_default=False)] = None,
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(help="The texts; two and two for a run on pairs.", show_default=False),
+    ] = None,
     file: Annotated[
         Path | None, typer.Option(help="A file: one text per line, or .csv .tsv .jsonl .parquet with --text.")
     ] = None,
@@ -20,7 +23,7 @@ def command(
         str | None, typer.Option(help="The column of the text in --file; two, a,b, make a pair.")
     ] = None,
     encoding: Annotated[str, typer.Option(help="The encoding of --file.")] = "utf-8",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    device: Device = "auto",
     json: Json = False,
     root: Root = None,
 ) -> None:
@@ -37,8 +40,12 @@ def command(
 
     if bool(texts) == (file is not None):
         raise UsageError("give texts, or --file with texts, one of them")
-    wanted = read_texts(file, text, encoding) if file is not None else list(texts or [])
+    wanted: list[Any] = read_texts(file, text, encoding) if file is not None else list(texts or [])
     predictor = load(open_book(root).find(run), device=device)
+    if predictor.is_pair and file is None:
+        if len(wanted) % 2:
+            raise UsageError(f"this run is on pairs: give an even number of texts, not {len(wanted)}")
+        wanted = list(zip(wanted[::2], wanted[1::2], strict=True))
     answers = predictor.predict(wanted)
     if json:
         for answer in answers:

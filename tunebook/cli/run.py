@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from tunebook.cli._options import Download, Json, Root, Set
+from tunebook.cli._options import Device, Download, Json, Root, Set
 
 
 def command(
@@ -61,14 +61,14 @@ def command(
     seeds: Annotated[int | None, typer.Option(help="So many seeds, from 0.")] = None,
     settings: Set = None,
     baselines: Annotated[bool, typer.Option(help="Run the majority and TF-IDF baselines beside it.")] = True,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    device: Device = "auto",
     allow_download: Download = False,
     accept_environment: Annotated[
         bool, typer.Option("--accept-environment", help="Resume a run that began in another environment.")
     ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget what was run and begin anew.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for another process at the same run.")] = False,
-    keep: Annotated[str, typer.Option(help="Which weights stay: best or none.")] = "best",
+    keep: Annotated[Literal["best", "none"], typer.Option(help="Which weights stay.")] = "best",
     snapshot_steps: Annotated[
         int | None, typer.Option(help="Save a snapshot every so many steps.", min=1)
     ] = None,

@@ -87,10 +87,13 @@ def test_by_hand() -> None:
 
 
 def test_calibration_by_hand() -> None:
-    """30 texts given `good` with probability 0.9, of which 18 are: two per bin, always off by 0.9 - 0.6."""
+    """30 texts given `good` with probability 0.9, of which 18 are: one bin, off by 0.9 - 0.6."""
     logits = [[0, math.log(9)]] * 30
-    assert classify(logits, [1] * 18 + [0] * 12)["ece"] == pytest.approx((12 * 0.9 + 18 * 0.1) / 30)
-    assert classify(logits[:20], [1] * 18 + [0, 0])["ece"] < 0.2
+    assert classify(logits, [1] * 18 + [0] * 12)["ece"] == pytest.approx(0.3)
+    assert classify(logits[:20], [1] * 18 + [0, 0])["ece"] == pytest.approx(0, abs=1e-12)
+    sure = [[0, 3.0]] * 10 + [[0, 1.0]] * 10
+    gaps = abs(10 / (1 + math.exp(-3)) - 5) + abs(10 / (1 + math.exp(-1)) - 10)
+    assert classify(sure, [1, 0] * 5 + [1] * 10)["ece"] == pytest.approx(gaps / 20)
     assert classify([[50, 0]] * 40, [0] * 40)["ece"] == pytest.approx(0, abs=1e-12)
 
 

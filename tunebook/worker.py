@@ -93,7 +93,7 @@ def work(asked: dict[str, Any], stop: Stop, teller: Teller) -> dict[str, Any]:
     """Prepare and run one specification; the run's object."""
     from tunebook.steering import Control
 
-    _quiet_libraries()
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     options = Options(**asked["options"])
     book = open_book(Path(asked["root"]))
     prepared = prepare(spec.run_spec(asked["spec"], "the run"), book, allow_download=options.allow_download)
@@ -120,14 +120,6 @@ def _die_with_parent() -> None:
     """Where the kernel offers it (Linux), be killed when the parent is: no orphan keeps the run's lock."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
-
-
-def _quiet_libraries() -> None:
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    from transformers.utils import logging
-
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
 
 
 if __name__ == "__main__":

@@ -42,18 +42,44 @@ def check(
 
 
 def _print(findings: dict[str, Any]) -> None:
-    from tunebook.cli._terminal import safe
+    from tunebook.cli._terminal import note, print_table, safe
 
-    def show(value: Any, indent: int) -> None:
-        for key, inner in value.items():
-            name = " " * indent + str(safe(key)).replace("_", " ")
-            if isinstance(inner, dict):
-                print(f"{name}:")
-                show(inner, indent + 2)
-            else:
-                print(f"{name}: {safe(f'{inner:.4f}' if isinstance(inner, float) else inner)}")
+    print(f"{safe(findings['dataset'])}: {findings['task']}")
+    for name, value in findings["notes"].items():
+        if text := note(value):
+            print(f"  {name.replace('_', ' ')}: {safe(text)}")
+    rows = [_split_row(name, split) for name, split in findings["splits"].items()]
+    print("\nlengths are median / 95th percentile / longest")
+    print_table(rows, {key: key for key in rows[0]})
+    overlaps = [{"which": name, **counts} for name, counts in findings["overlaps"].items() if counts["rows"]]
+    if overlaps:
+        print("\nrows whose text stands in another split")
+        print_table(overlaps, {"which": "which", "rows": "rows", "contradictions": "with another label"})
+    if baselines := findings.get("baselines"):
+        split = baselines.pop("split")
+        print(f"\nbaselines on {split}")
+        rows = [{"method": name, **scores} for name, scores in baselines.items()]
+        print_table(rows, {key: key.replace("_", " ") for key in rows[0]})
 
-    show(findings, 0)
+
+def _split_row(name: str, split: dict[str, Any]) -> dict[str, Any]:
+    """A split as a row of the table: numbers, and lengths as three numbers in one cell."""
+    balance = split["balance"] or {}
+    return {
+        "split": name,
+        "rows": split["rows"],
+        "characters": _lengths(split["characters"]),
+        "words": _lengths(split["words"]),
+        **({"scores": _lengths(split["scores"])} if split["scores"] else {}),
+        **balance,
+        "duplicates": split["duplicates"],
+        "contradictions": split["contradictions"],
+    }
 
 
+def _lengths(spread: dict[str, float]) -> str:
+    return " / ".join(f"{spread[key]:g}" for key in ("median", "percentile_95", "largest"))
+
+
+HELP = "Look at a dataset before anything is trained on it."
 GROUP = {"check": check}

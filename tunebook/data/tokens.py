@@ -115,8 +115,14 @@ def tokenise(
     Raises:
         UsageError: `long` is unknown or not possible for pairs, or `max_length` leaves no room for text.
     """
-    settings = {"max_length": max_length, "long": long, "tokenizer": tokenizer_hash, "version": STORE_VERSION}
-    key = hashlib.sha256(canonical_json({**settings, "split": split.fingerprint}).encode()).hexdigest()
+    settings = {
+        "max_length": max_length,
+        "long": long,
+        "tokenizer": tokenizer_hash,
+        "version": STORE_VERSION,
+        "split": split.fingerprint,
+    }
+    key = hashlib.sha256(canonical_json(settings).encode()).hexdigest()
     place = cache / "tokens" / key[:32]
     writer = _Writer(_ids_dtype(tokenizer), settings, texts=len(split), progress=progress)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,17 +135,34 @@ def _read(auto: Any, folder: Path, config: Any) -> tuple[Any, dict[str, Any]]:
     from safetensors import SafetensorError
 
     try:
-        model, info = auto.from_pretrained(
-            folder,
-            config=config,
-            dtype=torch.float32,
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            output_loading_info=True,
-        )
+        with _silence():
+            model, info = auto.from_pretrained(
+                folder,
+                config=config,
+                dtype=torch.float32,
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+                output_loading_info=True,
+            )
     except (SafetensorError, OSError, RuntimeError) as error:
         raise IntegrityError(
             f"{folder}: the weights cannot be read ({error}); fetch the checkpoint again"
         ) from None
     return model, info
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Without the library's progress bar and its report on the head, which is new on purpose."""
+    from transformers.utils import logging
+
+    level, has_bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if has_bar:
+            logging.enable_progress_bar()

@@ -91,9 +91,12 @@ def main() -> int:
 
 def work(asked: dict[str, Any], stop: Stop, teller: Teller) -> dict[str, Any]:
     """Prepare and run one specification; the run's object."""
+    from transformers.utils import logging
+
     from tunebook.steering import Control
 
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    logging.disable_progress_bar()
     options = Options(**asked["options"])
     book = open_book(Path(asked["root"]))
     prepared = prepare(spec.run_spec(asked["spec"], "the run"), book, allow_download=options.allow_download)

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 VERSION = 1
 
 
-def linear_probe(encoder: Encoder, *, learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3) -> Recipe:
+def linear_probe(encoder: Encoder, *, learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3) -> Recipe:
     """Train the classification head on the frozen encoder's features: the cheapest method, and a floor for others.
 
     Dropout is off inside the encoder: the features of a text are a constant, by this method's definition.
     Parameters that the checkpoint does not hold (a pooler that starts random) train with the head.
-    `learning_rate` is the peak per step, before the schedule; Adam's usual 1e-3, as in the source's probes.
+    `learning_rate` is the peak per step, before the schedule. On pocket's 90 validation sentences 1e-3, 3e-3 and
+    1e-2 reach .66, .69 and .70 with MiniLM-L6, one seed each: the middle one is the default.
 
     Source: Alain and Bengio 2016, Understanding intermediate layers using linear classifier probes, arXiv 1610.01644.
     """

@@ -117,7 +117,7 @@ _ROWS = (
         "electra-small",
         "electra",
         "google/electra-small-discriminator",
-        13_548_800,
+        13_483_008,
         _BOOKS,
         "Apache-2.0",
         _ELECTRA,

@@ -38,8 +38,8 @@ _PROCESS_ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": str(4 * 2**30),
     "MALLOC_TOP_PAD_": str(64 * 2**20),
 }
-# Weights and AdamW's two moments, in two kept snapshots and the one being written, and the selected weights.
-_SNAPSHOT_COPIES = 3 * 3 + 1
+# Weights and AdamW's two moments, in three kept snapshots and the one being written, and the selected weights.
+_SNAPSHOT_COPIES = 4 * 3 + 1
 
 
 class Watcher(Protocol):

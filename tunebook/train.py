@@ -66,6 +66,7 @@ class Loop:
         self.state = State()
         self.meter = cost.Meter()
         self._saved_step: int | None = None
+        self._kept: set[int] = set()
         self.pad_id = encoder.model.config.pad_token_id or 0
         self.task = "classification" if label_names else "regression"
         self.select_on = settings.select_on or ("accuracy" if label_names else "pearson")
@@ -269,12 +270,15 @@ class Loop:
     # ------------------------------------------------------- snapshots
 
     def _save(self) -> None:
+        """Save the state, and keep what the snapshot before needs too: it is used where this one gets damaged."""
         step, best = self.state.step, self.state.best_step
+        before = self._kept
         if self._saved_step == step:  # it was interrupted in its validation, which is known now
-            snapshots.prune_snapshots(self.folder, keep={best} - {step} if best else set())
+            before = snapshots.steps(self.folder) - {step}
+            snapshots.prune_snapshots(self.folder, keep=before)
         snapshots.save_snapshot(self.folder, step, self._fill, extra={"step": step, "best_step": best})
-        snapshots.prune_snapshots(self.folder, keep={step, best or step})
-        self._saved_step = step
+        self._saved_step, self._kept = step, {step, best or step}
+        snapshots.prune_snapshots(self.folder, keep=self._kept | before)
         self.control.saved()
 
     def _fill(self, folder: Path) -> None:
@@ -301,6 +305,7 @@ class Loop:
             saved_state.read_weights(snapshot, self.encoder.model)
             saved_state.read_optimizer(snapshot, self.optimizer)
             self.state = State(**json.loads((snapshot / "train_state.json").read_bytes()))
+            self._kept = {self._saved_step, self.state.best_step or self._saved_step}
         durable.truncate_lines(self.folder / "metrics.jsonl", self.state.lines)
 
     def finish(self) -> None:

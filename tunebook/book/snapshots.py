@@ -43,7 +43,7 @@ def latest_snapshot(run_folder: Path) -> tuple[int, Path] | None:
     Raises:
         IntegrityError: there were snapshots, and none of them is sound.
     """
-    for step in sorted(_steps(run_folder), reverse=True):
+    for step in sorted(steps(run_folder), reverse=True):
         try:
             _check(run_folder, step)
             return step, _path(run_folder, step)
@@ -58,7 +58,7 @@ def latest_snapshot(run_folder: Path) -> tuple[int, Path] | None:
 
 def has_snapshots(run_folder: Path) -> bool:
     """Whether there is a snapshot, sound or not yet looked at."""
-    return bool(_steps(run_folder))
+    return bool(steps(run_folder))
 
 
 def set_aside(run_folder: Path) -> list[Path]:
@@ -68,7 +68,7 @@ def set_aside(run_folder: Path) -> list[Path]:
 
 def prune_snapshots(run_folder: Path, keep: set[int]) -> None:
     """Remove all snapshots but those of the steps in `keep`."""
-    for step in sorted(_steps(run_folder) - keep):
+    for step in sorted(steps(run_folder) - keep):
         discard(_path(run_folder, step))
         durable.point("snapshot.pruned")
 
@@ -77,7 +77,8 @@ def _path(run_folder: Path, step: int) -> Path:
     return run_folder / f"checkpoint-{step}"
 
 
-def _steps(run_folder: Path) -> set[int]:
+def steps(run_folder: Path) -> set[int]:
+    """The steps of which there are snapshots, sound or not yet looked at."""
     names = [_NAME.fullmatch(path.name) for path in run_folder.glob("checkpoint-*")]
     return {int(name.group(1)) for name in names if name}
 

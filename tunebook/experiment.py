@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -16,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tunebook import spec
 from tunebook.book import folder as book_folder
-from tunebook.errors import TunebookError
+from tunebook.errors import Interrupted, TunebookError
 from tunebook.flow import Options
-from tunebook.prepare import Prepared, prepare
+from tunebook.prepare import Prepared, Shelf, prepare
 from tunebook.run_object import as_object, never_begun
 
 if TYPE_CHECKING:
@@ -103,12 +104,13 @@ class Outcome:
 
 def plan(specs: Sequence[spec.RunSpec], book: Book, *, allow_download: bool = False) -> list[Planned]:
     """What would run and what is there already; a run whose data or weights are missing says so."""
-    return [_planned(run_spec, book, allow_download) for run_spec in specs]
+    shelf = Shelf(book, allow_download=allow_download)
+    return [_planned(run_spec, book, shelf) for run_spec in specs]
 
 
-def _planned(run_spec: spec.RunSpec, book: Book, allow_download: bool) -> Planned:
+def _planned(run_spec: spec.RunSpec, book: Book, shelf: Shelf) -> Planned:
     try:
-        prepared = prepare(run_spec, book, allow_download=allow_download)
+        prepared = prepare(run_spec, book, shelf)
     except TunebookError as error:
         return Planned(run_spec, None, "identity pending", error)
     return Planned(run_spec, prepared, book_folder.status(prepared.folder))
@@ -180,12 +182,16 @@ def run_in_process(
 
 @contextmanager
 def _forwarding_to(process: subprocess.Popen[str]) -> Iterator[None]:
-    """Hand the signals that ask to stop to the process while it lives."""
+    """Hand the signals that ask to stop to the process while it lives; signals reach the main thread alone."""
 
     def forward(number: int, frame: FrameType | None) -> None:
-        if process.poll() is None:
-            os.kill(process.pid, number)
+        if process.poll() is not None:
+            raise Interrupted("stopped between two runs", number)
+        os.kill(process.pid, number)
 
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = {number: signal.signal(number, forward) for number in _FORWARDED}
     try:
         yield

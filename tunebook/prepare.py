@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,22 @@ class Prepared:
     folder: Path
 
 
-def prepare(run_spec: spec.RunSpec, book: Book, *, allow_download: bool = False) -> Prepared:
+class Shelf:
+    """Checkpoints and datasets that were found already: the runs of a grid share them, and hashing takes time."""
+
+    def __init__(self, book: Book, *, allow_download: bool = False) -> None:
+        self._cache, self._allow_download = book.cache, allow_download
+        self.checkpoint = functools.cache(self._checkpoint)
+        self.dataset = functools.cache(self._dataset)
+
+    def _checkpoint(self, name: str) -> resolve.Checkpoint:
+        return resolve.resolve(name, allow_download=self._allow_download)
+
+    def _dataset(self, source: data.DataSource) -> Dataset:
+        return data.load(source, cache=self._cache)
+
+
+def prepare(run_spec: spec.RunSpec, book: Book, shelf: Shelf | None = None) -> Prepared:
     """Find the checkpoint, read the dataset, and compute the run's identity. Needs no torch.
 
     Raises:
@@ -35,10 +51,10 @@ def prepare(run_spec: spec.RunSpec, book: Book, *, allow_download: bool = False)
         DataRejected: the data is not what it should be.
         IntegrityError: the checkpoint's files are not to be trusted.
     """
-    checkpoint = None
+    checkpoint, shelf = None, shelf or Shelf(book)
     if run_spec.checkpoint != spec.NO_CHECKPOINT:
-        checkpoint = resolve.resolve(run_spec.checkpoint, allow_download=allow_download)
-    dataset = data.load(run_spec.dataset.source(), cache=book.cache)
+        checkpoint = shelf.checkpoint(run_spec.checkpoint)
+    dataset = shelf.dataset(run_spec.dataset.source())
     identity = spec.identity(run_spec, checkpoint.fingerprint if checkpoint else None, dataset)
     run_id = spec.fingerprint(identity)
     name = book_folder.folder_name(

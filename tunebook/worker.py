@@ -21,7 +21,7 @@ from tunebook.book import open_book
 from tunebook.errors import Failure, TunebookError
 from tunebook.flow import Options, run
 from tunebook.measure import measure
-from tunebook.prepare import prepare
+from tunebook.prepare import Shelf, prepare
 from tunebook.run_object import as_object
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
@@ -99,7 +99,9 @@ def work(asked: dict[str, Any], stop: Stop, teller: Teller) -> dict[str, Any]:
     logging.disable_progress_bar()
     options = Options(**asked["options"])
     book = open_book(Path(asked["root"]))
-    prepared = prepare(spec.run_spec(asked["spec"], "the run"), book, allow_download=options.allow_download)
+    prepared = prepare(
+        spec.run_spec(asked["spec"], "the run"), book, Shelf(book, allow_download=options.allow_download)
+    )
     if "--measure" in sys.argv:
         return measure(prepared, book, options)
     control = Control(

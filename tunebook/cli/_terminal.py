@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_NARROWEST = 12
+_NARROWEST = 5
+# What JSON leaves as it is, though a terminal obeys it or a reader of lines ends a line there.
+_UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 def print_json(value: Any) -> None:
     """Print a value as indented JSON; never a bare NaN."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    print(_json(value, indent=2))
 
 
 def print_line(value: Any) -> None:
     """Print a value as one line of JSON."""
-    print(json.dumps(value, ensure_ascii=False, allow_nan=False), flush=True)
+    print(_json(value), flush=True)
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+    return _UNSAFE_IN_JSON.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
 def say(text: str) -> None:

@@ -47,7 +47,7 @@ def _print(run: dict[str, Any], folder: str) -> None:
         {"key": "what", "value": "value"},
     )
     parameters = run["cost"]["trainable_parameters"]
-    if parameters:
+    if parameters["encoder"] is not None:
         print(
             f"trainable parameters: {parameters['encoder']:,} in the encoder, {parameters['head']:,} in the head"
         )

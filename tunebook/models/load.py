@@ -60,11 +60,12 @@ def load(
     dropout: float | None = None,
     attention_dropout: float | None = None,
 ) -> Encoder:
-    """Load a checkpoint with a fresh head of `len(label_names)` classes, or of one score when there are none.
+    """Load a checkpoint with a head for `len(label_names)` classes, or for one score when there are none.
 
-    The head's first values are a function of torch's random state: seed it before. `dropout` and
-    `attention_dropout` (probabilities) replace the checkpoint's own where given. The weights are float32
-    whatever they were stored as: `transformers` would train a float16 checkpoint in float16.
+    A head of that size is kept where the checkpoint holds one; otherwise its first values are a function of
+    torch's random state: seed it before. `dropout` and `attention_dropout` (probabilities) replace the
+    checkpoint's own where given. The weights are float32 whatever they were stored as: `transformers` would
+    train a float16 checkpoint in float16.
 
     Raises:
         IntegrityError: the files are damaged or are not what the configuration says.
@@ -73,9 +74,16 @@ def load(
 
     config = AutoConfig.from_pretrained(checkpoint.folder, local_files_only=True, trust_remote_code=False)
     config = _configured(config, label_names, dropout, attention_dropout)
-    model, info = _read(AutoModelForSequenceClassification, checkpoint.folder, config)
+    model, info = _read(
+        AutoModelForSequenceClassification, checkpoint.folder, config, ignore_mismatched_sizes=True
+    )
+    replaced = {name for name, *_ in info["mismatched_keys"]}  # the head of another task has another size
+    if wrong := sorted(name for name in replaced if name.startswith(f"{model.base_model_prefix}.")):
+        raise IntegrityError(
+            f"{checkpoint.folder}: {wrong[0]} has another shape than config.json says; fetch the checkpoint again"
+        )
     tokenizer = load_tokenizer(checkpoint.folder)
-    return Encoder(model, tokenizer, config.model_type, frozenset(info["missing_keys"]))
+    return Encoder(model, tokenizer, config.model_type, frozenset(info["missing_keys"] | replaced))
 
 
 def load_finished(folder: Path) -> Encoder:
@@ -130,7 +138,7 @@ def _configured(
     return config
 
 
-def _read(auto: Any, folder: Path, config: Any) -> tuple[Any, dict[str, Any]]:
+def _read(auto: Any, folder: Path, config: Any, **options: Any) -> tuple[Any, dict[str, Any]]:
     import torch
     from safetensors import SafetensorError
 
@@ -144,6 +152,7 @@ def _read(auto: Any, folder: Path, config: Any) -> tuple[Any, dict[str, Any]]:
                 trust_remote_code=False,
                 use_safetensors=True,
                 output_loading_info=True,
+                **options,
             )
     except (SafetensorError, OSError, RuntimeError) as error:
         raise IntegrityError(

@@ -41,7 +41,7 @@ def examine(book: Book) -> list[dict[str, Any]]:
         _data,
         lambda: _disk(book.root),
         lambda: _finding("sqlite", sqlite3.sqlite_version, True, ""),
-        lambda: _finding("book", f"{book.root}, {len(book.run_folders())} runs", True, ""),
+        lambda: _book(book),
     ]
     return [check() for check in checks]
 
@@ -100,9 +100,23 @@ def _data() -> dict[str, Any]:
     return _finding("TUNEBOOK_DATA", folder, Path(folder).is_dir(), "name a folder that exists")
 
 
+def _book(book: Book) -> dict[str, Any]:
+    folder = _existing(book.root)
+    return _finding(
+        "book",
+        f"{book.root}, {len(book.run_folders())} runs",
+        folder.is_dir() and os.access(folder, os.W_OK),
+        "name a folder that can be written: --root, or TUNEBOOK_HOME",
+    )
+
+
+def _existing(path: Path) -> Path:
+    """The path itself, or the nearest of its parents that is there."""
+    return next(folder for folder in (path, *path.parents) if folder.exists())
+
+
 def _disk(root: Path) -> dict[str, Any]:
-    existing = next(path for path in (root, *root.parents) if path.exists())
-    free = shutil.disk_usage(existing).free
+    free = shutil.disk_usage(_existing(root)).free
     return _finding(
         "free disk",
         f"{free / 1e9:.1f} GB",

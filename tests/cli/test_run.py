@@ -297,3 +297,7 @@ def test_doctor_looks_at_what_a_run_needs(user: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("TUNEBOOK_DATA", "/nowhere")
     wrong = here("doctor")
     assert wrong.code == 1 and "name a folder that exists" in wrong.out
+    unwritable = {
+        finding["what"]: finding for finding in here("doctor", "--json", "--root", "reviews.csv/x").json
+    }
+    assert not unwritable["book"]["is_fine"]

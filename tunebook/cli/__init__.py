@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import sys
 from typing import Annotated
 
 import typer
 
+from tunebook.cli._terminal import safe, safe_lines, say
 from tunebook.errors import TunebookError
 from tunebook.registry import scan
 
@@ -66,7 +68,7 @@ def main() -> int:
     try:
         application()(standalone_mode=True)
     except TunebookError as error:
-        print(f"tunebook: {error}", file=sys.stderr)
+        say(f"tunebook: {safe_lines(error)}")
         return error.exit_code
     except KeyboardInterrupt:
         print("tunebook: interrupted", file=sys.stderr)
@@ -74,6 +76,11 @@ def main() -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 1
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        say(f"tunebook: a name is longer than this system allows: {safe(str(error.filename)[:60])}...")
+        return 2
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 1 if stop.code else 0
     return 0

@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Any
 
-from tunebook.cli._terminal import duration, is_live, safe, say
+from tunebook.cli._terminal import duration, is_live, safe, safe_lines, say
 from tunebook.experiment import Planned
 
 _SECONDS_BETWEEN_LINES = 1.0
@@ -61,7 +61,7 @@ class Progress:
         scores = run.get("metrics", {}).get("test") or run.get("metrics", {}).get("validation") or {}
         name = "accuracy" if "accuracy" in scores else "pearson"
         score = f", test {name} {scores[name]:.4f}" if scores.get(name) is not None else ""
-        problem = f": {safe(run['error'])}" if run.get("error") and run["status"] != "finished" else ""
+        problem = f": {safe_lines(run['error'])}" if run.get("error") and run["status"] != "finished" else ""
         self._line(f"{self._where}: {run['status']}{score}{problem}")
 
     def _redraw(self, text: str) -> None:

@@ -51,6 +51,11 @@ def safe(text: object) -> str:
     )
 
 
+def safe_lines(text: object) -> str:
+    """A message of several lines, each of them as `safe` shows it."""
+    return "\n".join(safe(line) for line in str(text).split("\n"))
+
+
 def _visible(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 

@@ -29,7 +29,7 @@ def command(
     from tunebook import measure as measuring
     from tunebook.book import open_book
     from tunebook.cli import _running
-    from tunebook.cli._terminal import duration, print_json, print_table, safe, say, size
+    from tunebook.cli._terminal import duration, print_json, print_table, safe_lines, say, size
     from tunebook.experiment import disk_free, disk_needed, plan
 
     what = _running.declared(file, settings or [])
@@ -52,4 +52,4 @@ def command(
     print(f"\n{len(rows)} runs, {sum(row['status'] == 'finished' for row in rows)} finished; up to "
           f"{size(disk_needed(planned))} of disk needed, {size(disk_free(book))} free at {book.root}")  # fmt: skip
     for problem in dict.fromkeys(row["error"] for row in rows if "error" in row):
-        say(f"missing: {safe(problem)}")
+        say(f"missing: {safe_lines(problem)}")

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from tunebook.cli._options import Device, Download, Json, Root, Set
+from tunebook.errors import UsageError
 
 
 def command(
@@ -100,4 +101,6 @@ def command(
 
 
 def _seeds(seed: int | None, seeds: int | None) -> int | list[int] | None:
+    if seed is not None and seeds is not None:
+        raise UsageError("--seed is one seed, --seeds so many from 0: give one of them")
     return [seed] if seed is not None else seeds

@@ -20,9 +20,10 @@ def table(
     """One row per dataset, checkpoint and method of the finished runs among `runs`, best first within a dataset.
 
     `runs` are run objects, as `--json` shows them. A row holds `mean`, `deviation` (sample standard deviation over
-    seeds, None for one seed), `smallest`, `largest`, `seeds`, and the mean `train_seconds`. Without a metric it is
-    accuracy for classes and Pearson's correlation for scores. A mean over seeds says nothing yet about which
-    differences are real.
+    seeds, None for one seed), `smallest`, `largest`, `seeds`, how many further seeds have the metric `undefined`
+    (such as a correlation with constant scores; all None where every seed has), and the mean `train_seconds`.
+    Without a metric it is accuracy for classes and Pearson's correlation for scores. A mean over seeds says nothing
+    yet about which differences are real.
 
     Raises:
         UsageError: the metric does not exist.
@@ -85,9 +86,9 @@ def _row(
 ) -> dict[str, Any] | None:
     scores = [run["metrics"][split] for run in members]
     name = metric or ("accuracy" if "accuracy" in scores[0] else "pearson")
-    values = [score[name] for score in scores if score.get(name) is not None]
-    if not values:
+    if not any(name in score for score in scores):
         return None
+    values = [score[name] for score in scores if score.get(name) is not None]
     seconds = [
         run["cost"]["train_seconds"] for run in members if run["cost"].get("train_seconds") is not None
     ]
@@ -100,18 +101,21 @@ def _row(
         "split": split,
         "examples": members[0]["result"].get("examples", {}).get(split),
         "seeds": len(values),
-        "mean": statistics.fmean(values),
+        "undefined": len(scores) - len(values),
+        "mean": statistics.fmean(values) if values else None,
         "deviation": statistics.stdev(values) if len(values) > 1 else None,
-        "smallest": min(values),
-        "largest": max(values),
+        "smallest": min(values, default=None),
+        "largest": max(values, default=None),
         "train_seconds": statistics.fmean(seconds) if seconds else None,
         "runs": [run["run"] for run in members],
     }
 
 
 def _order(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    better = row["mean"] if metrics.rows()[row["metric"]].larger_is_better else -row["mean"]
-    return (row["dataset"], row["train_size"] or 0, -better, row["checkpoint"], row["method"])
+    mean = row["mean"] or 0.0
+    better = mean if metrics.rows()[row["metric"]].larger_is_better else -mean
+    place = (row["mean"] is None, -better)
+    return (row["dataset"], row["train_size"] or 0, *place, row["checkpoint"], row["method"])
 
 
 def require_finished(rows: Sequence[Mapping[str, Any]], metric: str | None, split: str) -> None:

@@ -301,3 +301,22 @@ def test_doctor_looks_at_what_a_run_needs(user: Path, monkeypatch: pytest.Monkey
         finding["what"]: finding for finding in here("doctor", "--json", "--root", "reviews.csv/x").json
     }
     assert not unwritable["book"]["is_fine"]
+
+
+def test_pairs_with_scores_from_file_to_prediction(user: Path) -> None:
+    rows = [f"the phone {number}\tthis phone {number % 7}\t{number % 7 / 2}\n" for number in range(60)]
+    (user / "pairs.tsv").write_text("first\tsecond\tscore\n" + "".join(rows))
+    done = shell(
+        "run", "--dataset", "pairs.tsv", "--text", "first,second", "--label", "score", "--checkpoint", "./tiny",
+        "--set", "train.epochs=1", "--set", "train.min_steps=2", "--no-baselines", "--json",
+        cwd=user,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    (run,) = done.lines
+    assert run["metrics"]["test"].keys() >= {"pearson", "spearman"}
+    answers = here("predict", run["run"], "the phone 1", "this phone 1", "a", "b", "--json").lines
+    assert [answer["text"] for answer in answers] == [["the phone 1", "this phone 1"], ["a", "b"]]
+    assert all(isinstance(answer["score"], float) for answer in answers)
+    assert "score" in here("predict", run["run"], "a", "b").out
+    assert "even number of texts, not 3" in here("predict", run["run"], "a", "b", "c").err
+    assert "pearson" in here("compare").out and here("show", run["run"]).code == 0

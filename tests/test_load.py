@@ -203,6 +203,15 @@ def test_a_pickle_beside_safetensors_is_not_opened(checkpoint: Path, tmp_path: P
     assert not canary.exists()
 
 
+def test_an_index_that_names_a_pickle_is_refused(checkpoint: Path, tmp_path: Path) -> None:
+    (checkpoint / "model.safetensors").rename(checkpoint / "other.safetensors")
+    (checkpoint / "part.bin").write_bytes(pickle.dumps(Evil(tmp_path / "canary")))
+    change_config(checkpoint, "model.safetensors.index.json", weight_map={"classifier.bias": "part.bin"})
+    with pytest.raises(IntegrityError, match=r"part\.bin could run code; convert it to safetensors"):
+        resolve.resolve(str(checkpoint))
+    assert not (tmp_path / "canary").exists()
+
+
 @pytest.mark.parametrize(
     "entries",
     [

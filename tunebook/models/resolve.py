@@ -167,20 +167,27 @@ def check_files(folder: Path) -> None:
         )
     for path in sorted(folder.glob("*config.json")):
         _check_configuration(path)
+    if (index := folder / "model.safetensors.index.json").is_file():
+        foreign = {str(value) for _, value in _entries(_read_json(index)) if str(value).endswith(_PICKLES)}
+        if foreign:
+            raise IntegrityError(f"{index}: {sorted(foreign)[0]} could run code; convert it to safetensors")
 
 
 def _check_configuration(path: Path) -> None:
-    try:
-        values = json.loads(path.read_bytes())
-    except (ValueError, RecursionError):
-        raise IntegrityError(f"{path}: not JSON; fetch the checkpoint again") from None
-    for key, value in _entries(values):
+    for key, value in _entries(_read_json(path)):
         is_foreign_attention = "attn_implementation" in key and value not in _KNOWN_ATTENTION
         if (key in ("auto_map", "trust_remote_code") and value) or is_foreign_attention:
             raise IntegrityError(
                 f"{path}: {key} = {value!r} asks for foreign code, which is never run; "
                 "remove the entry if you trust the rest"
             )
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        raise IntegrityError(f"{path}: not JSON; fetch the checkpoint again") from None
 
 
 def _entries(value: Any) -> Iterator[tuple[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from tunebook.book import card, snapshots
 from tunebook.book import folder as book_folder
 from tunebook.book import predictions as stored
 from tunebook.book.lock import hold
-from tunebook.errors import Diverged, Interrupted, TunebookError, UsageError
+from tunebook.errors import Diverged, Failure, Interrupted, NoSpace, TunebookError, UsageError
 from tunebook.prepare import Prepared, describe
 
 if TYPE_CHECKING:
@@ -70,13 +71,19 @@ def run(prepared: Prepared, book: Book, options: Options, control: Control) -> d
             )
         except Interrupted:
             raise
-        except TunebookError as error:
-            kind = "diverged" if isinstance(error, Diverged) else "failed"
-            durable.write_json(
-                prepared.folder / "failure.json",
-                {"status": kind, "message": str(error), "exit_code": error.exit_code},
-            )
+        except Exception as error:
+            _note_failure(prepared.folder, error)
             raise
+
+
+def _note_failure(folder: Path, error: Exception) -> None:
+    """Leave word of what ended the run; a disk that is full may not take it, and the error itself matters more."""
+    kind = "diverged" if isinstance(error, Diverged) else "failed"
+    code = error.exit_code if isinstance(error, TunebookError) else Failure.exit_code
+    with suppress(NoSpace, Failure):
+        durable.write_json(
+            folder / "failure.json", {"status": kind, "message": str(error), "exit_code": code}
+        )
 
 
 # ------------------------------------------------------------------------------ fine-tuning

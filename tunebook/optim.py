@@ -70,7 +70,7 @@ def state(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
 
 
 def restore(optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Put back what `state` gave, under the same names and of the same shapes, steps `()`."""
+    """Put back what `state` gave, each tensor with the same shape as its parameter, steps scalar."""
     for name, parameter in _named(optimizer):
         for what in ("step", "exp_avg", "exp_avg_sq"):
             if f"{what}/{name}" in tensors:

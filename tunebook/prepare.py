@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunebook import data, spec
+from tunebook import data, metrics, spec
 from tunebook.book import folder as book_folder
+from tunebook.errors import UsageError
 from tunebook.models import resolve
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def prepare(run_spec: spec.RunSpec, book: Book, shelf: Shelf | None = None) -> P
     if run_spec.checkpoint != spec.NO_CHECKPOINT:
         checkpoint = shelf.checkpoint(run_spec.checkpoint)
     dataset = shelf.dataset(run_spec.dataset.source())
+    _check_metric(run_spec.train.select_on, dataset)
     identity = spec.identity(run_spec, checkpoint.fingerprint if checkpoint else None, dataset)
     run_id = spec.fingerprint(identity)
     name = book_folder.folder_name(
@@ -65,6 +67,15 @@ def prepare(run_spec: spec.RunSpec, book: Book, shelf: Shelf | None = None) -> P
         run_id,
     )
     return Prepared(run_spec, checkpoint, dataset, identity, run_id, book.runs / name)
+
+
+def _check_metric(name: str | None, dataset: Dataset) -> None:
+    """Refuse to choose a snapshot by a metric that the dataset's task does not have."""
+    fitting = [row.name for row in metrics.rows().values() if row.task == dataset.task]
+    if name is not None and name not in fitting:
+        raise UsageError(
+            f"select_on is {name!r}, but {dataset.name} is {dataset.task}: choose of {', '.join(fitting)}"
+        )
 
 
 def describe(prepared: Prepared) -> dict[str, Any]:

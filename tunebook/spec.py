@@ -18,6 +18,7 @@ from tunebook.registry import did_you_mean
 
 LOOP_VERSION = 1
 NO_CHECKPOINT = "none"
+_MOST_FAULTS = 50
 BASELINES = ("majority", "tfidf_logreg")
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -92,7 +93,8 @@ class DatasetSpec(_Strict):
         if (self.name is None) == (self.path is None):
             raise ValueError("a dataset has either a name or a path")
         if self.name is not None and self.name not in data.rows():
-            raise ValueError(f"unknown dataset {self.name!r}; {did_you_mean(self.name, data.rows())}")
+            hint = "; a file ends in .csv, .tsv, .jsonl or .parquet" if Path(self.name).suffix else ""
+            raise ValueError(f"unknown dataset {self.name!r}; {did_you_mean(self.name, data.rows())}{hint}")
         if self.path is not None and (not self.text or self.label is None):
             raise ValueError(
                 f"the file {self.path!r} needs text (one column, or two for a pair) and label (a column)"
@@ -158,11 +160,18 @@ class RunSpec(_Strict):
 
     @model_validator(mode="after")
     def _fits(self) -> RunSpec:
-        if methods.method(self.method.name).needs_checkpoint == (self.checkpoint == NO_CHECKPOINT):
-            raise ValueError(
-                f"method {self.method.name!r} and checkpoint {self.checkpoint!r} do not go together"
-            )
+        _check_pair(self.checkpoint, self.method.name)
         return self
+
+
+def _check_pair(checkpoint: str, method: str) -> None:
+    """Baselines have no checkpoint, and nothing else can do without one."""
+    if methods.method(method).needs_checkpoint and checkpoint == NO_CHECKPOINT:
+        raise ValueError(f"method {method!r} needs a checkpoint; `tunebook list checkpoints` names them")
+    if not methods.method(method).needs_checkpoint and checkpoint != NO_CHECKPOINT:
+        raise ValueError(
+            f"method {method!r} is a baseline: its checkpoint is {NO_CHECKPOINT!r}, not {checkpoint!r}"
+        )
 
 
 class Experiment(_Strict):
@@ -182,6 +191,13 @@ class Experiment(_Strict):
         """How many runs of checkpoints the grid has, baselines not counted; computed without expanding it."""
         seeds = self.seeds if isinstance(self.seeds, int) else len(self.seeds)
         return len(self.checkpoints) * len(self.datasets) * len(self.methods) * seeds
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Experiment:
+        for checkpoint in self.checkpoints:
+            for method in self.methods:
+                _check_pair(checkpoint, method.name)
+        return self
 
     @model_validator(mode="after")
     def _not_too_large(self) -> Experiment:
@@ -242,9 +258,9 @@ def _checked(model: type[Model], values: Mapping[str, Any], origin: str) -> Mode
         return model.model_validate(values)
     except ValidationError as error:
         found = toml_file.faults(error, model)
-        raise UsageError(
-            "\n  ".join([f"{origin}: {len(found)} fault{'s' * (len(found) > 1)}", *found])
-        ) from None
+        shown = found[:_MOST_FAULTS] + [f"and {len(found) - _MOST_FAULTS} more"] * (len(found) > _MOST_FAULTS)
+        count = f"{origin}: {len(found)} fault{'s' * (len(found) > 1)}"
+        raise UsageError("\n  ".join([count, *shown])) from None
 
 
 def read_experiment(path: Path, assignments: tuple[str, ...] = ()) -> Experiment:

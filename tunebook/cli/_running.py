@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,9 +154,23 @@ def _print_whereabouts(runs: list[dict[str, Any]], root: Path) -> None:
     trained = [run for run in finished if run["checkpoint"] != spec.NO_CHECKPOINT]
     if not trained:
         return
-    best = max(trained, key=lambda run: run["metrics"].get("test", {}).get("accuracy") or 0)
-    short = best["run"][:8]
+    best = max(trained, key=_score)
+    short, program = best["run"][:8], _program()
+    metric = "f1" if "f1" in best["metrics"]["test"] else "spearman"
     print("Try next:")
-    print(f'  tunebook predict {short} "Not what I expected, and I mean that kindly."')
-    print(f"  tunebook show {short}")
-    print("  tunebook compare --metric f1")
+    print(f'  {program} predict {short} "Not what I expected, and I mean that kindly."')
+    print(f"  {program} show {short}")
+    print(f"  {program} compare --metric {metric}")
+
+
+def _score(run: Mapping[str, Any]) -> float:
+    scores = run["metrics"]["test"]
+    return scores.get("accuracy") or scores.get("pearson") or 0.0
+
+
+def _program() -> str:
+    """How the user called this: by name where the shell finds it, by path in an environment that is not active."""
+    if shutil.which("tunebook"):
+        return "tunebook"
+    path = Path(sys.argv[0])
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tunebook import spec
 from tunebook.book import folder as book_folder
-from tunebook.errors import Interrupted, TunebookError
+from tunebook.errors import Failure, Interrupted, TunebookError
 from tunebook.flow import Options
 from tunebook.prepare import Prepared, Shelf, prepare
 from tunebook.run_object import as_object, never_begun
@@ -122,6 +122,8 @@ def execute(planned: Sequence[Planned], book: Book, options: Options, watcher: W
     for number, item in enumerate(planned, start=1):
         watcher.begins(number, len(planned), item)
         run, code = _execute_one(item, book, options, watcher)
+        if code in (130, 143) and run["status"] == "finished" and number == len(planned):
+            code = 0  # the signal came too late to stop anything
         outcome.runs.append(run)
         outcome.codes.add(code)
         watcher.ends(run)
@@ -139,8 +141,13 @@ def _execute_one(item: Planned, book: Book, options: Options, watcher: Watcher) 
     last, code = run_in_process(item.spec, book, options, watcher.steps)
     book.ingest(item.prepared.folder)
     if last.get("kind") == "finished":
-        return last["object"], 0
+        return last["object"], code
     message = last.get("message", f"the run's process ended with code {code}")
+    if code not in _WORST_FIRST:  # by another's hand: a crash, or a system that is out of memory
+        message = (
+            f"the run's process was killed (code {code}), as happens without memory; run it again to go on"
+        )
+        code = Failure.exit_code
     known = (
         as_object(item.prepared.folder)
         if (item.prepared.folder / "run.json").is_file()
@@ -155,7 +162,8 @@ def run_in_process(
 ) -> tuple[dict[str, Any], int]:
     """Run a specification in a process of its own; its last word and its exit code.
 
-    The process has a session of its own and hears of signals only through this one, each exactly once.
+    The process has a session of its own and hears of signals only through this one, each exactly once. One that
+    it heard too late to stop is in the exit code nevertheless: it was meant for the runs that follow as well.
     """
     asked = {"spec": run_spec.model_dump(), "root": str(book.root), "options": asdict(options)}
     process = subprocess.Popen(
@@ -169,7 +177,7 @@ def run_in_process(
     )
     assert process.stdin is not None and process.stdout is not None
     last: dict[str, Any] = {}
-    with _forwarding_to(process), process.stdout:
+    with _forwarding_to(process) as forwarded, process.stdout:
         with process.stdin:
             process.stdin.write(json.dumps(asked))
         for line in process.stdout:
@@ -177,24 +185,31 @@ def run_in_process(
             if last["kind"] == "step":
                 tell(last)
         code = process.wait()
+    if code == 0 and forwarded:
+        code = -signal.SIGINT if forwarded[-1] == signal.SIGINT else -signal.SIGTERM
     return last, 128 - code if code < 0 else code
 
 
 @contextmanager
-def _forwarding_to(process: subprocess.Popen[str]) -> Iterator[None]:
-    """Hand the signals that ask to stop to the process while it lives; signals reach the main thread alone."""
+def _forwarding_to(process: subprocess.Popen[str]) -> Iterator[list[int]]:
+    """Hand the signals that ask to stop to the process while it lives; signals reach the main thread alone.
+
+    Gives the list of those that were handed on.
+    """
+    forwarded: list[int] = []
 
     def forward(number: int, frame: FrameType | None) -> None:
         if process.poll() is not None:
             raise Interrupted("stopped between two runs", number)
+        forwarded.append(number)
         os.kill(process.pid, number)
 
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield forwarded
         return
     before = {number: signal.signal(number, forward) for number in _FORWARDED}
     try:
-        yield
+        yield forwarded
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -325,5 +325,5 @@ def single(
         "methods": [method],
         "seeds": seeds,
         "baselines": baselines,
-        "train": dict(train or {}),
+        "train": {} if train is None else train,
     }

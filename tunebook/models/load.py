@@ -72,7 +72,7 @@ def load(
     """
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
-    config = AutoConfig.from_pretrained(checkpoint.folder, local_files_only=True, trust_remote_code=False)
+    config = _opened(AutoConfig, checkpoint.folder)
     config = _configured(config, label_names, dropout, attention_dropout)
     model, info = _read(
         AutoModelForSequenceClassification, checkpoint.folder, config, ignore_mismatched_sizes=True
@@ -95,7 +95,7 @@ def load_finished(folder: Path) -> Encoder:
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
     check_files(folder)
-    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    config = _opened(AutoConfig, folder)
     model, info = _read(AutoModelForSequenceClassification, folder, config)
     if info["missing_keys"]:
         raise IntegrityError(
@@ -105,10 +105,28 @@ def load_finished(folder: Path) -> Encoder:
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """The checkpoint's fast tokenizer, as `transformers` loads it."""
+    """The checkpoint's fast tokenizer, as `transformers` loads it.
+
+    Raises:
+        IntegrityError: its files are damaged, or of a kind that has no fast form.
+    """
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    tokenizer = _opened(AutoTokenizer, folder)
+    if not getattr(tokenizer, "is_fast", False):
+        raise IntegrityError(f"{folder}: the tokenizer has no fast form; expected a tokenizer.json")
+    return tokenizer
+
+
+def _opened(auto: Any, folder: Path) -> Any:
+    """A configuration or tokenizer; libraries answer a damaged file with errors of any kind."""
+    try:
+        return auto.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:
+        what = "tokenizer" if "Tokenizer" in auto.__name__ else "config.json"
+        raise IntegrityError(
+            f"{folder}: the {what} cannot be read ({' '.join(str(error).split())[:200]}); fetch the checkpoint again"
+        ) from None
 
 
 def plain_tokenizer(tokenizer: Any) -> Any:

@@ -58,7 +58,9 @@ def run(
     return outcome.runs[0]
 
 
-def load(run: str | Mapping[str, Any], *, device: str = "auto", root: str | Path | None = None) -> Predictor:
+def load(
+    run: str | Path | Mapping[str, Any], *, device: str = "auto", root: str | Path | None = None
+) -> Predictor:
     """A finished run as something that predicts: `load(run).predict(["Not bad at all."])`.
 
     `run` is a run's object, its name, its folder, or the first letters of its hash.
@@ -70,7 +72,7 @@ def load(run: str | Mapping[str, Any], *, device: str = "auto", root: str | Path
     from tunebook import predict
     from tunebook.book import open_book
 
-    name = run if isinstance(run, str) else run["run"]
+    name = run["run"] if isinstance(run, Mapping) else str(run)
     return predict.load(open_book(Path(root) if root is not None else None).find(name), device=device)
 
 

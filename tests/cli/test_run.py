@@ -276,6 +276,9 @@ def test_a_finished_run_comes_back_from_python(at: Made) -> None:
     )  # fmt: skip
     assert (run["status"], run["seed"]) == ("finished", 1)
     assert run == here("show", run["run"], "--json").json
+    folder = at.root / "runs" / run["folder"]
+    ways = [tunebook.load(way, root=at.root).predict(["so so"]) for way in (run, str(folder), folder)]
+    assert ways[0] == ways[1] == ways[2]
     with pytest.raises(UsageError, match="did you mean 'full'"):
         tunebook.run(dataset="pocket", checkpoint="./tiny", method="ful", root=at.root)
 

@@ -13,12 +13,12 @@ _MOST_SHOWN = 10
 
 
 def find(folders: Sequence[Path], name: str) -> Path:
-    """The one run folder whose name is `name` or begins with it, or whose hash does.
+    """The one run folder whose path or name is `name` or begins with it, or whose hash does.
 
     Raises:
         UsageError: none fits, and the message names the nearest; or several do, and it names them.
     """
-    exact = [folder for folder in folders if folder.name == name]
+    exact = [folder for folder in folders if folder.name == name or str(folder) == name.rstrip("/")]
     fitting = exact or [folder for folder in folders if name and _fits(folder, name)]
     if len(fitting) == 1:
         return fitting[0]

@@ -368,7 +368,7 @@ def test_a_finished_folder_opens_in_a_pipeline(family: str, tiny_checkpoint: Tin
 def test_a_configuration_that_describes_no_encoder_is_refused(config: str, checkpoint: Path) -> None:
     (checkpoint / "config.json").write_text(config)
     with pytest.raises(IntegrityError, match="cannot be read"):
-        load_encoder(str(checkpoint))
+        load_encoder(checkpoint)
 
 
 def test_a_checkpoint_without_a_vocabulary_is_refused(checkpoint: Path) -> None:
@@ -381,4 +381,4 @@ def test_a_checkpoint_without_a_vocabulary_is_refused(checkpoint: Path) -> None:
 def test_a_damaged_tokenizer_is_refused(checkpoint: Path) -> None:
     (checkpoint / "tokenizer.json").write_text('{"version": ')
     with pytest.raises(IntegrityError, match="the tokenizer cannot be read"):
-        load_encoder(str(checkpoint))
+        load_encoder(checkpoint)

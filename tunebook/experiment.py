@@ -215,10 +215,11 @@ def _forwarding_to(process: subprocess.Popen[str]) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def disk_needed(planned: Sequence[Planned]) -> int:
+def disk_needed(planned: Sequence[Planned], *, keep: str = "best") -> int:
     """Bytes that the largest run of a plan holds while it trains, and all the weights that are kept."""
     pending = [item.disk_bytes for item in planned if item.disk_bytes]
-    return max(pending, default=0) + sum(size // _SNAPSHOT_COPIES for size in pending)
+    kept = sum(size // _SNAPSHOT_COPIES for size in pending) if keep == "best" else 0
+    return max(pending, default=0) + kept
 
 
 def disk_free(book: Book) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -58,3 +59,27 @@ def test_a_table_that_is_none_is_refused(tmp_path: Path, tiny_checkpoint: Callab
     asked = ("run", "--dataset", "pocket", "--checkpoint", tiny_checkpoint("bert"), "--no-baselines")
     done = here(*asked, "--set", "train=5", "--root", tmp_path / "book")
     assert done.code == 2 and "train: got 5" in done.err
+
+
+def test_options_that_a_file_would_drown_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text('checkpoints = ["minilm-l6"]\ndatasets = ["pocket"]\n')
+    for given in (
+        ("--method", "linear_probe"),
+        ("--train-size", "50"),
+        ("--text", "body"),
+        ("--keep-leaks",),
+    ):
+        done = here("run", tmp_path / "x.toml", *given, "--root", tmp_path / "book")
+        assert done.code == 2 and f"({given[0]} goes with the latter)" in done.err
+
+
+def test_measuring_what_cannot_be_loaded_tells_why(
+    tmp_path: Path, tiny_checkpoint: Callable[..., Path]
+) -> None:
+    folder = shutil.copytree(tiny_checkpoint("bert"), tmp_path / "torn")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:5000])
+    values = f'checkpoints = ["{folder}"]\ndatasets = ["pocket"]\nseeds = 1\nbaselines = false\n'
+    (tmp_path / "x.toml").write_text(values)
+    done = here("plan", tmp_path / "x.toml", "--measure", "--root", tmp_path / "book")
+    assert "the weights cannot be read" in done.err and "planned" in done.out

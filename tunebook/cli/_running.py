@@ -51,9 +51,12 @@ def declared(
     """
     train = {key: value for key, value in (train or {}).items() if value is not None}
     if file is not None:
-        if dataset or checkpoint:
+        others = [name for name, value in (columns or {}).items() if value is not None]
+        others += ["method"] if method != "full" else []
+        if dataset or checkpoint or others:
+            also = f" (--{others[0].replace('_', '-')} goes with the latter)" if others else ""
             raise UsageError(
-                "give a file, or --dataset and --checkpoint, not both; change a file's keys with --set"
+                f"give a file, or --dataset and --checkpoint, not both{also}; change a file's keys with --set"
             )
         overrides = [f"train.{key}={value}" for key, value in train.items()]
         overrides += [f"seeds={seeds}"] if seeds is not None else []
@@ -90,7 +93,7 @@ def run_declared(
     if not as_json:
         _require_one_that_can_begin(planned)
     _announce(planned)
-    if (needed := disk_needed(planned)) > (free := disk_free(book)):
+    if (needed := disk_needed(planned, keep=chosen.keep)) > (free := disk_free(book)):
         raise NoSpace(
             f"the plan needs up to {needed:,} bytes of disk, {free:,} are free at {book.root}; "
             "make room, or run with --keep none"

@@ -44,8 +44,11 @@ def command(
         return
     for row in rows:
         row["short"] = row["run"][:8] if row["run"] else None
-        row["time"] = duration(row["estimate"]["seconds"]) if row.get("estimate") else None
-        row["memory"] = size(row["estimate"]["peak_memory_bytes"]) if row.get("estimate") else None
+        estimate = row.get("estimate") or {}
+        if estimate.get("message"):  # its weights or settings were found wrong when it was tried
+            row["error"] = estimate["message"]
+        row["time"] = duration(estimate["seconds"]) if estimate.get("seconds") is not None else None
+        row["memory"] = size(estimate["peak_memory_bytes"]) if estimate.get("seconds") is not None else None
     columns = {"short": "run", "status": "status", "checkpoint": "checkpoint", "method": "method",
                "dataset": "dataset", "seed": "seed"}  # fmt: skip
     print_table(rows, columns | ({"time": "time", "memory": "memory"} if measure else {}))

@@ -163,7 +163,9 @@ def test_stopped_by_a_signal(number: int, code: int, place: Place, undisturbed: 
     assert place.run() == 0
     assert contract(place.folder) == undisturbed
     done = [line["steps"] for line in durable.read_lines(place.folder / "cost.jsonl") if "steps" in line]
-    assert done == [saved, STEPS - saved], "no step was trained twice"
+    assert sum(done) == STEPS and saved in (sum(done[:count]) for count in range(len(done))), (
+        "no step was trained twice"
+    )
 
 
 def test_stopped_again_and_again(place: Place, undisturbed: dict[str, bytes]) -> None:
@@ -240,7 +242,8 @@ def test_a_damaged_snapshot_is_not_used(
         newest.name
     ]
     resumed_at = int(older.name.partition("-")[2])
-    assert [event["steps"] for event in events if "steps" in event] == [STEPS - resumed_at]
+    damaged = next(place for place, event in enumerate(events) if event.get("event") == "snapshot damaged")
+    assert sum(event["steps"] for event in events[damaged:] if "steps" in event) == STEPS - resumed_at
 
 
 def test_with_every_snapshot_damaged_only_fresh_helps(place: Place, undisturbed: dict[str, bytes]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass
 class Meter:
-    """Counts the work of one stretch of a run, from its start or resumption to its end or interruption.
+    """Counts the work of a process on a run, and records it stretch by stretch.
 
     `seconds` are monotonic wall seconds inside training steps alone, without evaluating and saving.
     """
@@ -23,6 +23,7 @@ class Meter:
     tokens: int = 0
     last_seconds: float = 0.0
     _started: float = field(default=0.0, repr=False)
+    _recorded: tuple[float, int, int, int] = field(default=(0.0, 0, 0, 0), repr=False)
 
     def start(self) -> None:
         """Begin a step."""
@@ -37,15 +38,25 @@ class Meter:
         self.tokens += tokens
 
     def record(self, event: str) -> dict[str, Any]:
-        """The stretch as one line for `cost.jsonl`."""
+        """What came since the last record, as one line for `cost.jsonl`."""
+        totals = (self.seconds, self.steps, self.samples, self.tokens)
+        seconds, steps, samples, tokens = (
+            now - then for now, then in zip(totals, self._recorded, strict=True)
+        )
+        self._recorded = totals
         return {
             "event": event,
-            "train_seconds": round(self.seconds, 4),
-            "steps": self.steps,
-            "samples": self.samples,
-            "tokens": self.tokens,
+            "train_seconds": round(seconds, 4),
+            "steps": steps,
+            "samples": samples,
+            "tokens": tokens,
             "peak_memory_bytes": peak_memory_bytes(),
         }
+
+    @property
+    def has_news(self) -> bool:
+        """Whether steps were taken since the last record."""
+        return self.steps > self._recorded[1]
 
 
 def peak_memory_bytes() -> int:

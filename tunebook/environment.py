@@ -14,7 +14,16 @@ from tunebook.errors import UsageError
 if TYPE_CHECKING:
     import torch
 
-_LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "scikit-learn")
+_LIBRARIES = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "safetensors",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "pyarrow",
+)
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ def _finetune(prepared: Prepared, book: Book, options: Options, control: Control
         "trainable_parameters": trainable_parameters(encoder, loop.recipe),
     }
     logits, cut = _predict_splits(prepared, book, encoder, loop)
-    weights = _save_weights(prepared.folder, encoder) if options.keep == "best" else {"weights_bytes": 0}
+    weights = _save_weights(prepared.folder, encoder, keep=options.keep == "best")
     return _seal(prepared, {**result, **weights, "cut_texts": cut}, logits)
 
 
@@ -138,12 +138,16 @@ def build_loop(
     chosen = prepared.spec.method
     recipe = methods.method(chosen.name).function(encoder, **chosen.settings)
     splits = prepared.dataset.splits
-    validation = labelled(prepared, book, encoder, splits["validation"]) if "validation" in splits else None
+    tokenised = {
+        name: labelled(prepared, book, encoder, splits[name], control)
+        for name in ("train", "validation")
+        if name in splits
+    }
     return Loop(
         encoder,
         recipe,
-        labelled(prepared, book, encoder, splits["train"]),
-        validation,
+        tokenised["train"],
+        tokenised.get("validation"),
         settings=prepared.spec.train,
         seed=prepared.spec.seed,
         label_names=prepared.dataset.label_names,
@@ -153,11 +157,12 @@ def build_loop(
     )
 
 
-def labelled(prepared: Prepared, book: Book, encoder: Encoder, split: Split) -> Labelled:
+def labelled(prepared: Prepared, book: Book, encoder: Encoder, split: Split, control: Control) -> Labelled:
     """A split's texts as tokens, with its labels.
 
     Raises:
         UsageError: `max_length` is more than the checkpoint has positions for.
+        Interrupted: a signal asked to stop.
     """
     from tunebook.models.load import plain_tokenizer
     from tunebook.train import Labelled
@@ -176,6 +181,7 @@ def labelled(prepared: Prepared, book: Book, encoder: Encoder, split: Split) -> 
         max_length=max_length,
         long=settings.long,
         cache=book.cache,
+        progress=lambda done, texts: control.check(f"tokenising, {done} of {texts} texts"),
     )
     return Labelled(store, split.labels)
 
@@ -222,7 +228,7 @@ def _predict_splits(
     predictions, cut = {}, {"train": loop.train.store.meta["cut"]}
     for name, split in prepared.dataset.splits.items():
         if name != "train":
-            store = labelled(prepared, book, encoder, split).store
+            store = labelled(prepared, book, encoder, split, loop.control).store
             predictions[name], cut[name] = loop.predict(store), store.meta["cut"]
     return predictions, cut
 
@@ -248,17 +254,18 @@ def _digest_tensors(loop: Loop) -> str:
     return digest.hexdigest()
 
 
-def _save_weights(folder: Path, encoder: Encoder) -> dict[str, Any]:
-    """The selected weights in the layout that `from_pretrained` and `pipeline` read."""
+def _save_weights(folder: Path, encoder: Encoder, *, keep: bool) -> dict[str, Any]:
+    """The selected weights in the layout that `from_pretrained` and `pipeline` read; their size and digest."""
     staged = folder / ".tmp-weights"
     shutil.rmtree(staged, ignore_errors=True)
     encoder.model.save_pretrained(staged)
     encoder.tokenizer.save_pretrained(staged)
-    for path in sorted(staged.iterdir()):
+    weights = staged / "model.safetensors"
+    found = {"weights_bytes": weights.stat().st_size, "weights_sha256": durable.sha256_file(weights)}
+    for path in sorted(staged.iterdir() if keep else ()):
         durable.write_file(folder / path.name, path.read_bytes())
     shutil.rmtree(staged)
-    weights = folder / "model.safetensors"
-    return {"weights_bytes": weights.stat().st_size, "weights_sha256": durable.sha256_file(weights)}
+    return found
 
 
 # ------------------------------------------------------------------------------ baselines and sealing
@@ -297,7 +304,6 @@ def _seal(
             for name, (_, labels, logits) in scored.items()
         },
         "examples": {name: len(split) for name, split in dataset.splits.items()},
-        "notes": dict(dataset.notes),
     }
     spent = cost.summary(durable.read_lines(folder / "cost.jsonl"))
     card_text = card.render(

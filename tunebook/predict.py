@@ -97,7 +97,7 @@ def load(folder: Path, *, device: str = "auto") -> Predictor:
         raise UsageError(
             f"{folder.name} is {book_folder.status(folder)}, not finished; run it again to go on"
         )
-    if not result.get("weights_sha256"):
+    if not (folder / "model.safetensors").is_file():
         raise UsageError(f"{folder.name} has no weights: it is a baseline, or was run with --keep none")
     book_folder.check_weights(folder, result["weights_sha256"])
     declared = book_folder.read_json(folder / "run.json")

@@ -98,5 +98,6 @@ def describe(prepared: Prepared) -> dict[str, Any]:
             "is_pair": dataset.splits["train"].pairs() is not None,
             "licence": dataset.licence,
             "redistributable": dataset.redistributable,
+            "notes": dict(dataset.notes),
         },
     }

@@ -57,6 +57,14 @@ class TrainSpec(_Strict):
     early_stopping_patience: Annotated[int, Field(ge=1, le=1000)] | None = None
     select_on: str | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _asked_epochs_are_meant(cls, values: Any) -> Any:
+        """Who says how many epochs gets that many: the least number of steps is for those who say nothing."""
+        if isinstance(values, dict) and "epochs" in values and "min_steps" not in values:
+            return {**values, "min_steps": 0}
+        return values
+
     @model_validator(mode="after")
     def _metric_exists(self) -> TrainSpec:
         if self.select_on is not None and self.select_on not in metrics.rows():

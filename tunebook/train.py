@@ -114,8 +114,13 @@ class Loop:
             if self._saved_step != self.state.step:
                 self._save()
         finally:
-            durable.append_line(self.folder / "cost.jsonl", self.meter.record("trained"))
+            self._record_cost()
         return self.state
+
+    def _record_cost(self) -> None:
+        """Tell what the steps since the last time cost: with every snapshot, so that a kill loses little of it."""
+        if self.meter.has_news:
+            durable.append_line(self.folder / "cost.jsonl", self.meter.record("trained"))
 
     def _is_done(self) -> bool:
         is_at_end = self.state.step == self.plan.total_steps and not self._validation_is_due()
@@ -276,6 +281,7 @@ class Loop:
         if self._saved_step == step:  # it was interrupted in its validation, which is known now
             before = snapshots.steps(self.folder) - {step}
             snapshots.prune_snapshots(self.folder, keep=before)
+        self._record_cost()
         snapshots.save_snapshot(self.folder, step, self._fill, extra={"step": step, "best_step": best})
         self._saved_step, self._kept = step, {step, best or step}
         snapshots.prune_snapshots(self.folder, keep=self._kept | before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,11 +25,19 @@ def batch_at(step: int, *, count: int, batch_size: int, seed: int) -> np.ndarray
 
     Every epoch is a fresh uniformly random order, a function of seed and epoch alone: resuming replays nothing.
     """
+    epoch, position = divmod(step, steps_per_epoch(count, batch_size))
+    order = _order(count, seed, epoch)
+    return order[position * batch_size : (position + 1) * batch_size]
+
+
+@functools.lru_cache(maxsize=1)
+def _order(count: int, seed: int, epoch: int) -> np.ndarray:
+    """The order of an epoch, kept while the epoch lasts: a million texts take milliseconds to shuffle."""
     import numpy as np
 
-    epoch, position = divmod(step, steps_per_epoch(count, batch_size))
     order = np.random.default_rng([seed, epoch]).permutation(count)
-    return order[position * batch_size : (position + 1) * batch_size]
+    order.flags.writeable = False
+    return order
 
 
 def micro_batches(texts: np.ndarray, store: TokenStore, *, max_tokens: int) -> list[np.ndarray]:

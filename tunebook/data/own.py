@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 
 _FEWEST_ROWS = 3
 _SMALL = ("validation", "test")
-_OTHER_DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b.*")
+_OTHER_DATE = re.compile(
+    r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b.*|(\d{1,2}\.? )?"
+    r"(mon|tue|wed|thu|fri|sat|sun|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ ,.].*",
+    re.IGNORECASE,
+)
 
 
 def load_own(source: DataSource, *, cache: Path | None) -> Dataset:
@@ -44,6 +48,11 @@ def load_own(source: DataSource, *, cache: Path | None) -> Dataset:
         given = getattr(source, split)
         if given is not None and (split, given) != ("validation", "none"):
             paths[split] = Path(given)
+    if source.group is not None and len(paths) > 1:
+        raise UsageError(
+            f"group = {source.group!r} keeps groups apart within one file; with {', '.join(list(paths)[1:])} of its "
+            "own file that cannot be promised: leave one of them out"
+        )
     for path in paths.values():
         if not path.is_file():
             raise UsageError(f"there is no file {path}")

@@ -224,6 +224,9 @@ def _fingerprint(folder: Path, digests: dict[str, str]) -> str:
     rest = (
         "config.json",
         "tokenizer.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "added_tokens.json",
         "vocab.txt",
         "vocab.json",
         "merges.txt",

@@ -112,7 +112,8 @@ def test_a_run_by_options_ends_with_a_table_and_what_to_do_next(second: Done) ->
     assert heading.split()[:4] == ["dataset", "checkpoint", "method", "metric"]
     assert row.split()[:5] == ["reviews", "tiny", "full", "(learning_rate=0.001)", "accuracy"]
     assert "Stored in book: 1 of 1 runs are finished." in rest
-    assert sum(line.startswith("  tunebook ") for line in rest) == 3
+    verbs = [line.partition("tunebook ")[2].split()[0] for line in rest if line.startswith("  ")]
+    assert verbs == ["predict", "show", "compare"]
 
 
 def test_a_finished_run_is_not_repeated(at: Made) -> None:

@@ -176,4 +176,6 @@ def _program() -> str:
     if shutil.which("tunebook"):
         return "tunebook"
     path = Path(sys.argv[0])
+    if path.name == "__main__.py":
+        return "python -m tunebook"
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

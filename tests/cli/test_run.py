@@ -324,3 +324,12 @@ def test_pairs_with_scores_from_file_to_prediction(user: Path) -> None:
     assert "score" in here("predict", run["run"], "a", "b").out
     assert "even number of texts, not 3" in here("predict", run["run"], "a", "b", "c").err
     assert "pearson" in here("compare").out and here("show", run["run"]).code == 0
+
+
+def test_a_plan_takes_seeds(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(made.folder)
+    done = here("plan", "ends.toml", "--seed", "7", "--json", "--root", made.root)
+    assert done.code == 0, done.err
+    assert {run["seed"] for run in done.json["runs"] if run["checkpoint"] != "none"} == {7}
+    both = here("plan", "ends.toml", "--seed", "7", "--seeds", "2")
+    assert both.code == 2 and "give one of them" in both.err

@@ -43,3 +43,16 @@ Metric = Annotated[
     typer.Option("--metric", help="The metric to show; accuracy or Pearson's correlation otherwise."),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", callback=_known_device)]
+Seed = Annotated[int | None, typer.Option("--seed", help="One seed.")]
+Seeds = Annotated[int | None, typer.Option("--seeds", help="So many seeds, from 0.")]
+
+
+def chosen_seeds(seed: int | None, seeds: int | None) -> int | list[int] | None:
+    """The seeds that the two options ask for, as a specification has them; None where neither is given.
+
+    Raises:
+        UsageError: both are given.
+    """
+    if seed is not None and seeds is not None:
+        raise UsageError("--seed is one seed, --seeds so many from 0: give one of them")
+    return [seed] if seed is not None else seeds

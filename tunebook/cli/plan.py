@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
-from tunebook.cli._options import Device, Download, Json, Root, Set
+from tunebook.cli._options import Device, Download, Json, Root, Seed, Seeds, Set, chosen_seeds
 
 
 def command(
     file: Annotated[Path, typer.Argument(help="A declared experiment, a TOML file.")],
+    seed: Seed = None,
+    seeds: Seeds = None,
     settings: Set = None,
     measure: Annotated[
         bool,
@@ -32,7 +34,7 @@ def command(
     from tunebook.cli._terminal import duration, print_json, print_table, safe_lines, say, size
     from tunebook.experiment import disk_free, disk_needed, plan
 
-    what = _running.declared(file, settings or [])
+    what = _running.declared(file, settings or [], seeds=chosen_seeds(seed, seeds))
     book = open_book(root)
     planned = plan(what.experiment.runs(), book, allow_download=allow_download)
     rows = [item.as_object() for item in planned]

@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from tunebook.cli._options import Device, Download, Json, Root, Set
-from tunebook.errors import UsageError
+from tunebook.cli._options import Device, Download, Json, Root, Seed, Seeds, Set, chosen_seeds
 
 
 def command(
@@ -58,8 +57,8 @@ def command(
     select_on: Annotated[
         str | None, typer.Option(help="The validation metric that chooses the best snapshot.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="One seed.")] = None,
-    seeds: Annotated[int | None, typer.Option(help="So many seeds, from 0.")] = None,
+    seed: Seed = None,
+    seeds: Seeds = None,
     settings: Set = None,
     baselines: Annotated[bool, typer.Option(help="Run the majority and TF-IDF baselines beside it.")] = True,
     device: Device = "auto",
@@ -91,16 +90,10 @@ def command(
     train = {"long": long, "class_weights": class_weights, "select_on": select_on}
     declared = _running.declared(
         file, settings or [], checkpoint=checkpoint, dataset=dataset, method=method, columns=columns, train=train,
-        seeds=_seeds(seed, seeds), baselines=baselines,
+        seeds=chosen_seeds(seed, seeds), baselines=baselines,
     )  # fmt: skip
     options: dict[str, Any] = {
         "device": device, "allow_download": allow_download, "accept_environment": accept_environment, "fresh": fresh,
         "wait": wait, "keep": keep, "snapshot_steps": snapshot_steps,
     }  # fmt: skip
     raise typer.Exit(_running.run_declared(declared, root, options, is_quiet=quiet, as_json=json))
-
-
-def _seeds(seed: int | None, seeds: int | None) -> int | list[int] | None:
-    if seed is not None and seeds is not None:
-        raise UsageError("--seed is one seed, --seeds so many from 0: give one of them")
-    return [seed] if seed is not None else seeds

@@ -87,7 +87,7 @@ def test_trains_as_transformers_trainer_does(
     order = [batches.batch_at(step, count=len(store), batch_size=16, seed=3) for step in range(steps)]
 
     def collate(texts: list[int]) -> dict[str, torch.Tensor]:
-        padded = batches.pad(np.array(texts), store, pad_id=loop.pad_id)
+        padded = batches.pad(np.array(texts), store, pad_id=loop.encoder.pad_id)
         arrays = {"input_ids": padded.input_ids, "attention_mask": padded.attention_mask}
         arrays |= {} if padded.type_ids is None else {"token_type_ids": padded.type_ids}
         return {name: torch.from_numpy(array) for name, array in arrays.items()} | {
@@ -252,7 +252,9 @@ def test_scores_are_learned_in_the_users_units(tiny_checkpoint: Tiny, tmp_path: 
     before = loop.predict(loop.train.store) * loop.deviation + loop.mean
     is_at_best = loop.state.best_step == loop.state.step
     loop.finish()
-    after = predict(encoder.model, loop.train.store, loop.hardware, pad_id=loop.pad_id, max_tokens=4096)
+    after = predict(
+        encoder.model, loop.train.store, loop.hardware, pad_id=loop.encoder.pad_id, max_tokens=4096
+    )
     if is_at_best:
         np.testing.assert_allclose(after, before, rtol=1e-5)
     assert float(np.abs(after[:, 0] - prices).mean()) < 500
@@ -545,7 +547,7 @@ def test_the_faster_layers_change_no_gradient(family: str, tiny_checkpoint: Tiny
     loop.accumulate(batch)
     stock.model.train()
     for group in batches.micro_batches(batch, loop.train.store, max_tokens=10**6):
-        padded = batches.pad(group, loop.train.store, pad_id=loop.pad_id)
+        padded = batches.pad(group, loop.train.store, pad_id=loop.encoder.pad_id)
         logits = logits_of(stock.model, padded, torch.device("cpu"), len(group))
         loss = torch.nn.functional.cross_entropy(
             logits, loop.labels[torch.from_numpy(group)], reduction="sum"

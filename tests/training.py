@@ -78,9 +78,8 @@ def load_encoder(
 
 def tokens(encoder: Encoder, texts: Sequence[Any], *, max_length: int = 32, long: str = "head") -> TokenStore:
     from tunebook.data.tokens import tokenise_now
-    from tunebook.models.load import plain_tokenizer
 
-    return tokenise_now(texts, plain_tokenizer(encoder.tokenizer), max_length=max_length, long=long)
+    return tokenise_now(texts, encoder.tokenizer.backend_tokenizer, max_length=max_length, long=long)
 
 
 def build_loop(

@@ -164,7 +164,7 @@ def labelled(prepared: Prepared, book: Book, encoder: Encoder, split: Split, con
         UsageError: `max_length` is more than the checkpoint has positions for.
         Interrupted: a signal asked to stop.
     """
-    from tunebook.models.load import plain_tokenizer
+    from tunebook.data.windows import bare_copy
     from tunebook.train import Labelled
 
     settings = prepared.spec.train
@@ -173,7 +173,7 @@ def labelled(prepared: Prepared, book: Book, encoder: Encoder, split: Split, con
         raise UsageError(
             f"max_length is {max_length}, but {prepared.spec.checkpoint} has positions for {encoder.longest} tokens"
         )
-    tokenizer = plain_tokenizer(encoder.tokenizer)
+    tokenizer = bare_copy(encoder.tokenizer.backend_tokenizer)
     store = data.tokenise(
         split,
         tokenizer,

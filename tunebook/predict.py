@@ -62,13 +62,11 @@ class Predictor:
     def _logits(self, texts: list[Any]) -> np.ndarray:
         from tunebook.data.tokens import tokenise_now
         from tunebook.evaluate import predict
-        from tunebook.models.load import plain_tokenizer
 
         store = tokenise_now(
-            texts, plain_tokenizer(self.encoder.tokenizer), max_length=self.max_length, long=self.long
+            texts, self.encoder.tokenizer.backend_tokenizer, max_length=self.max_length, long=self.long
         )
-        pad_id = self.encoder.model.config.pad_token_id or 0
-        return predict(self.encoder.model, store, self.hardware, pad_id=pad_id, max_tokens=16384)
+        return predict(self.encoder.model, store, self.hardware, pad_id=self.encoder.pad_id, max_tokens=16384)
 
     def _answer(self, text: Any, logits: np.ndarray) -> dict[str, Any]:
         import numpy as np

@@ -271,17 +271,6 @@ def _checked(model: type[Model], values: Mapping[str, Any], origin: str) -> Mode
         raise UsageError("\n  ".join([count, *shown])) from None
 
 
-def read_experiment(path: Path, assignments: tuple[str, ...] = ()) -> Experiment:
-    """The experiment that a TOML file declares, with `key.path=value` assignments applied.
-
-    Raises:
-        UsageError: the file is missing, too large, not TOML, or has faults; all of them are named.
-    """
-    return experiment(
-        toml_file.override(toml_file.parse(toml_file.read(path), str(path)), assignments), str(path)
-    )
-
-
 def identity(spec: RunSpec, checkpoint_fingerprint: str | None, dataset: data.Dataset) -> dict[str, Any]:
     """Everything that a run's results are a function of, the environment apart, as plain values.
 

@@ -67,7 +67,6 @@ class Loop:
         self.meter = cost.Meter()
         self._saved_step: int | None = None
         self._kept: set[int] = set()
-        self.pad_id = encoder.model.config.pad_token_id or 0
         self.task = "classification" if label_names else "regression"
         self.select_on = settings.select_on or ("accuracy" if label_names else "pearson")
         self.mean, self.deviation = _scale(train.labels, self.task)
@@ -191,7 +190,7 @@ class Loop:
         with self.hardware.autocast():
             for index, group in enumerate(groups):
                 torch.manual_seed(_mixed(self.seed, self.state.step, index))
-                padded = batches.pad(group, self.train.store, pad_id=self.pad_id)
+                padded = batches.pad(group, self.train.store, pad_id=self.encoder.pad_id)
                 logits = evaluate.logits_of(self.encoder.model, padded, self.hardware.device, len(group))
                 loss = self._loss(logits, self.labels[torch.from_numpy(group)]) / denominator
                 loss.backward()  # type: ignore[no-untyped-call]
@@ -246,7 +245,7 @@ class Loop:
             self.encoder.model,
             store,
             self.hardware,
-            pad_id=self.pad_id,
+            pad_id=self.encoder.pad_id,
             max_tokens=self.settings.micro_batch_tokens,
             texts=texts,
             between=lambda: self.control.check("predicting"),

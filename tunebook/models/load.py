@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,6 +37,11 @@ class Encoder:
         return tuple(
             name for name in self.parameter_names if not name.startswith(prefix) or name in self.new_names
         )
+
+    @property
+    def pad_id(self) -> int:
+        """What rectangles are filled up with; attention never looks at it."""
+        return int(self.model.config.pad_token_id or 0)
 
     @property
     def longest(self) -> int:
@@ -127,14 +131,6 @@ def _opened(auto: Any, folder: Path) -> Any:
         raise IntegrityError(
             f"{folder}: the {what} cannot be read ({' '.join(str(error).split())[:200]}); fetch the checkpoint again"
         ) from None
-
-
-def plain_tokenizer(tokenizer: Any) -> Any:
-    """The `tokenizers.Tokenizer` inside, copied, with the padding and truncation that its file may carry off."""
-    plain = copy.deepcopy(tokenizer.backend_tokenizer)
-    plain.no_padding()
-    plain.no_truncation()
-    return plain
 
 
 def _configured(

@@ -118,9 +118,19 @@ def _cell(value: Any) -> str:
 
 
 def note(value: Any) -> str:
-    """A dataset's note as text, empty where there is nothing to tell."""
+    """A dataset's note as text, empty where there is nothing to tell.
+
+    Example:
+        >>> note({"train": 1200, "test": {"neutral": 139}, "validation": 0})
+        '1,200 of train, 139 of neutral of test'
+    """
     if isinstance(value, dict):
-        return ", ".join(f"{count:,} of {key}" for key, count in value.items() if count)
+        counts = {key: note(count) if isinstance(count, dict) else count for key, count in value.items()}
+        return ", ".join(
+            f"{count} of {key}" if isinstance(count, str) else f"{count:,} of {key}"
+            for key, count in counts.items()
+            if count
+        )
     return str(value) if value else ""
 
 

@@ -382,3 +382,19 @@ def test_a_damaged_tokenizer_is_refused(checkpoint: Path) -> None:
     (checkpoint / "tokenizer.json").write_text('{"version": ')
     with pytest.raises(IntegrityError, match="the tokenizer cannot be read"):
         load_encoder(checkpoint)
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+def test_a_checkpoint_without_a_pad_token(family: str, tiny_checkpoint: Tiny, tmp_path: Path) -> None:
+    """BERT needs none: attention never looks at padding. RoBERTa counts its positions from there."""
+
+    folder = shutil.copytree(tiny_checkpoint(family), tmp_path / family)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "pad_token_id": None}))
+    if family == "roberta":
+        with pytest.raises(
+            IntegrityError, match=r"config\.json has no pad_token_id, after which roberta counts"
+        ):
+            load_encoder(folder)
+    else:
+        assert load_encoder(folder).pad_id == 0

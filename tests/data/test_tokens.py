@@ -10,13 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
+from tokenizers.models import BPE, WordLevel
 
 from tunebook.data import Split, TokenStore, tokenise
 from tunebook.data.dataset import make_split
 from tunebook.data.tokens import tokenise_now
 from tunebook.data.windows import Cutter, PairCutter, special_tokens
-from tunebook.errors import UsageError
+from tunebook.errors import DataRejected, UsageError
 
 FAMILIES = ("bert", "roberta", "deberta-v2", "albert")
 TEXTS = [
@@ -198,3 +198,15 @@ def test_large_vocabularies_take_wider_ids(tmp_path: Path) -> None:
     words = {f"w{index}": index for index in range(70_000)}
     tokens = store(make(["w69999"]), Tokenizer(WordLevel(words, unk_token="w0")), tmp_path)
     assert tokens.ids.dtype == np.int32
+
+
+def test_a_text_without_a_token_is_refused_by_number(tmp_path: Path) -> None:
+    """A tokenizer that puts nothing around a text, and drops what it does not know."""
+    letters = Tokenizer(BPE({"a": 0, "b": 1}, []))
+    texts = ["ab", "???", "ba"]
+    refusal = r"text 2, '\?\?\?', has no token: the tokenizer drops all of it"
+    with pytest.raises(DataRejected, match=refusal):
+        tokenise_now(texts, letters, max_length=4)
+    with pytest.raises(DataRejected, match=refusal):
+        tokenise(make(texts), letters, tokenizer_hash="x", max_length=4, cache=tmp_path)
+    assert not list((tmp_path / "tokens").glob("*/meta.json")), "nothing half written is left"

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from tunebook.data.cache import ensure
 from tunebook.data.dataset import Split
 from tunebook.data.windows import LONG, Cutter, PairCutter, Tokenised
 from tunebook.durable import canonical_json, write_json
-from tunebook.errors import UsageError
+from tunebook.errors import DataRejected, UsageError
 from tunebook.registry import lookup
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ def tokenise(
 
     Raises:
         UsageError: `long` is unknown or not possible for pairs, or `max_length` leaves no room for text.
+        DataRejected: a text has no token.
     """
     settings = {
         "max_length": max_length,
@@ -145,6 +147,7 @@ def tokenise_now(
 
     Raises:
         UsageError: as `tokenise` does; also where there is no text.
+        DataRejected: as `tokenise` does.
 
     Example:
         >>> from tokenizers import Tokenizer, models
@@ -158,6 +161,7 @@ def tokenise_now(
         raise UsageError("there is no text to tokenise; give at least one")
     cut = _cutter(tokenizer, is_pair=not isinstance(texts[0], str), max_length=max_length, long=long)
     found = cut([text if isinstance(text, str) else tuple(text) for text in texts])
+    _require_tokens(found, texts, first=0)
     type_ids = np.array(found.type_ids, dtype=np.uint8) if any(found.type_ids) else None
     offsets, first_window = _ends(found.lengths), _ends(found.windows)
     meta = {**_counts(found.lengths, found.windows, found.cut), "max_length": max_length, "long": long}
@@ -184,7 +188,25 @@ def _tokenised(split: Split, cut: Cut) -> Iterator[Tokenised]:
         texts = split.texts().slice(start, _CHUNK_TEXTS).to_pylist()
         if pairs is not None:
             texts = list(zip(texts, pairs.slice(start, _CHUNK_TEXTS).to_pylist(), strict=True))
-        yield cut(texts)
+        found = cut(texts)
+        _require_tokens(found, texts, first=start)
+        yield found
+
+
+def _require_tokens(found: Tokenised, texts: Sequence[Any], *, first: int) -> None:
+    """Refuse a text without a single token: there is nothing to attend to, and nothing for a head to read.
+
+    Raises:
+        DataRejected: there is one; `first` is the number of the first text.
+    """
+    if min(found.lengths) > 0:
+        return
+    window = found.lengths.index(0)
+    text = next(index for index, end in enumerate(accumulate(found.windows)) if window < end)
+    raise DataRejected(
+        f"text {first + text + 1}, {texts[text]!r:.60}, has no token: the tokenizer drops all of it and puts none "
+        "around it; remove the text, or take a checkpoint whose tokenizer frames its texts"
+    )
 
 
 def _ids_dtype(tokenizer: Tokenizer) -> str:

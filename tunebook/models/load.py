@@ -11,6 +11,9 @@ from typing import Any
 from tunebook.errors import IntegrityError
 from tunebook.models.resolve import Checkpoint, check_files
 
+_OFFSET_FAMILIES = ("roberta", "xlm-roberta", "camembert", "mpnet")
+"""Families whose positions begin after the padding index."""
+
 
 @dataclass(frozen=True)
 class Encoder:
@@ -52,7 +55,7 @@ class Encoder:
 def token_limit(config: Any, tokenizer: Any) -> int:
     """Positions of the encoder; RoBERTa's begin after its padding index, so two of its 514 are not for tokens."""
     positions = getattr(config, "max_position_embeddings", None) or tokenizer.model_max_length
-    if config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet"):
+    if config.model_type in _OFFSET_FAMILIES:
         positions -= config.pad_token_id + 1
     return int(min(positions, 1_000_000))
 
@@ -72,11 +75,13 @@ def load(
     train a float16 checkpoint in float16.
 
     Raises:
-        IntegrityError: the files are damaged or are not what the configuration says.
+        IntegrityError: the files are damaged or are not what the configuration says, or the family needs a padding
+            token and the configuration names none.
     """
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
     config = _opened(AutoConfig, checkpoint.folder)
+    _require_padding(config, checkpoint.folder)
     config = _configured(config, label_names, dropout, attention_dropout)
     model, info = _read(
         AutoModelForSequenceClassification, checkpoint.folder, config, ignore_mismatched_sizes=True
@@ -88,6 +93,15 @@ def load(
         )
     tokenizer = load_tokenizer(checkpoint.folder)
     return Encoder(model, tokenizer, config.model_type, frozenset(info["missing_keys"] | replaced))
+
+
+def _require_padding(config: Any, folder: Path) -> None:
+    """RoBERTa's positions begin after its padding index: without one nobody knows where."""
+    if config.model_type in _OFFSET_FAMILIES and config.pad_token_id is None:
+        raise IntegrityError(
+            f"{folder}: config.json has no pad_token_id, after which {config.model_type} counts its positions; "
+            "fetch the checkpoint again"
+        )
 
 
 def load_finished(folder: Path) -> Encoder:

@@ -19,12 +19,21 @@ ROOT = Path(__file__).parent.parent
 EVERYTHING = house.read_package(ROOT)
 _BROKEN = {fault.split(":")[0] for fault in house.unreadable(EVERYTHING)}
 SOURCES = {name: source for name, source in EVERYTHING.items() if name not in _BROKEN}
-HEAVY = ("tunebook.train", "tunebook.optim", "tunebook.saved_state", "tunebook.evaluate", "tunebook.models.")
+HEAVY = (
+    "tunebook.train",
+    "tunebook.gradient",
+    "tunebook.paths",
+    "tunebook.optim",
+    "tunebook.saved_state",
+    "tunebook.evaluate",
+    "tunebook.models.",
+)
 """Modules that may import torch at their top. Rows never may."""
 LIGHT = [
     name
     for name in SOURCES
-    if (not name.startswith(HEAVY) or name.endswith((".rows", ".resolve"))) and not name.endswith(".__main__")
+    if (not name.startswith(HEAVY) or name.endswith((".rows", ".resolve", ".packable")))
+    and not name.endswith(".__main__")
 ]
 BLOCKED = ("torch", "transformers", "sklearn", "scipy", "accelerate")
 START_UP = (*BLOCKED, "pyarrow", "numpy")

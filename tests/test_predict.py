@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -206,3 +207,11 @@ def test_texts_of_files(tmp_path: Path) -> None:
     (tmp_path / "empty.txt").write_bytes(b"\n")
     with pytest.raises(DataRejected, match="holds no text"):
         predict.read_texts(tmp_path / "empty.txt", None, "utf-8")
+
+
+def test_a_run_from_before_padding_was_a_setting(run: Path, tmp_path: Path) -> None:
+    old = shutil.copytree(run, tmp_path / run.name)
+    declared = json.loads((old / "run.json").read_text())
+    del declared["spec"]["train"]["padding"]
+    (old / "run.json").write_text(json.dumps(declared))
+    assert predict.load(old).predict(["great!"]) == predict.load(run).predict(["great!"])

@@ -172,25 +172,27 @@ def test_weight_decay_spares_norms_and_biases(tiny_checkpoint: Tiny) -> None:
 # --- gradients ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("family", ["bert", "mpnet"])
 @pytest.mark.parametrize("options", [{}, {"class_weights": "balanced"}, {"label_names": ()}])
-def test_micro_batches_add_up_to_the_batch(
-    options: dict[str, Any], tiny_checkpoint: Tiny, tmp_path: Path
+def test_passes_add_up_to_the_batch(
+    options: dict[str, Any], family: str, tiny_checkpoint: Tiny, tmp_path: Path
 ) -> None:
-    """The gradient of a batch that is cut to pieces equals that of the whole."""
+    """The gradient of a batch that is cut to pieces equals that of the whole, packed and in rectangles."""
     import torch
 
-    from tunebook.data import batches
-
     names, batch = options.get("label_names", ("bad", "good")), np.arange(0, 252, 11)
-    folder = tiny_checkpoint("bert", num_labels=len(names) or 1)
+    folder = tiny_checkpoint(family, num_labels=len(names) or 1)
     found, groups = {}, {}
     for size in (1, 60, 10**6):
         encoder = load_encoder(folder, label_names=names, **NO_DROPOUT)
         loop = build_loop(encoder, tmp_path / str(size), micro_batch_tokens=size, batch_size=32, **options)
-        groups[size] = len(batches.micro_batches(batch, loop.train.store, max_tokens=size))
-        loss, count = loop.accumulate(batch)
+        groups[size] = len(loop.gradient.path.passes(batch, loop.train.store, max_tokens=size))
+        loss, count = loop.gradient.add(0, batch)
         assert count == loop.train.store.text_lengths[batch].sum()
-        found[size] = (loss, {name: gradient.clone() for name, gradient in gradients(encoder.model).items()})
+        found[size] = (
+            float(loss),
+            {name: gradient.clone() for name, gradient in gradients(encoder.model).items()},
+        )
     assert groups[1] == len(batch) > groups[60] > groups[10**6]
     for size in (1, 60):
         assert found[size][0] == pytest.approx(found[10**6][0], abs=1e-6)
@@ -214,8 +216,8 @@ def test_class_weights_make_classes_count_the_same(tiny_checkpoint: Tiny, tmp_pa
         batch_size=40,
     )
     expected = torch.tensor([40 / 3 / 30, 40 / 3 / 8, 40 / 3 / 2])
-    torch.testing.assert_close(loop.class_weights, expected)
-    loss, _ = loop.accumulate(np.arange(40))
+    torch.testing.assert_close(loop.gradient.class_weights, expected)
+    loss = float(loop.gradient.add(0, np.arange(40))[0])
     logits = torch.from_numpy(loop.predict(loop.train.store))
     reference = torch.nn.functional.cross_entropy(logits, torch.tensor(labels), weight=expected)
     assert loss == pytest.approx(float(reference), abs=1e-5)
@@ -229,7 +231,6 @@ def test_class_weights_make_classes_count_the_same(tiny_checkpoint: Tiny, tmp_pa
 
 def test_scores_are_learned_in_the_users_units(tiny_checkpoint: Tiny, tmp_path: Path) -> None:
     """Prices around 20,000: the folder's plain model answers in dollars, validation is measured in dollars."""
-    from tunebook.evaluate import predict
 
     prices = [
         20_000 + 5_000 * text.endswith("great!") - 4_000 * text.endswith("boring") for text in tiny.CORPUS
@@ -252,9 +253,7 @@ def test_scores_are_learned_in_the_users_units(tiny_checkpoint: Tiny, tmp_path: 
     before = loop.predict(loop.train.store) * loop.deviation + loop.mean
     is_at_best = loop.state.best_step == loop.state.step
     loop.finish()
-    after = predict(
-        encoder.model, loop.train.store, loop.hardware, pad_id=loop.encoder.pad_id, max_tokens=4096
-    )
+    after = loop.predict(loop.train.store)  # what was scaled is scaled no more
     if is_at_best:
         np.testing.assert_allclose(after, before, rtol=1e-5)
     assert float(np.abs(after[:, 0] - prices).mean()) < 500
@@ -538,21 +537,17 @@ def test_the_faster_layers_change_no_gradient(family: str, tiny_checkpoint: Tiny
     """Every family: gradients through the loop's model against the stock model on the same batch."""
     import torch
 
-    from tunebook.data import batches
-    from tunebook.evaluate import logits_of
+    from tunebook.environment import hardware
+    from tunebook.paths import choose
 
     ours, stock = (load_encoder(tiny_checkpoint(family), **NO_DROPOUT) for _ in range(2))
     loop = build_loop(ours, tmp_path, micro_batch_tokens=10**6)
     batch = np.arange(0, 252, 9)
-    loop.accumulate(batch)
+    loop.gradient.add(0, batch)
     stock.model.train()
-    for group in batches.micro_batches(batch, loop.train.store, max_tokens=10**6):
-        padded = batches.pad(group, loop.train.store, pad_id=loop.encoder.pad_id)
-        logits = logits_of(stock.model, padded, torch.device("cpu"), len(group))
-        loss = torch.nn.functional.cross_entropy(
-            logits, loop.labels[torch.from_numpy(group)], reduction="sum"
-        ) / len(batch)
-        loss.backward()
+    path = choose(stock, hardware("cpu", "float32"), padding="stock")
+    labels = loop.gradient.labels[torch.from_numpy(batch)]
+    torch.nn.functional.cross_entropy(path.logits(path.load(batch, loop.train.store)), labels).backward()
     expected = gradients(stock.model)
     for name, gradient in gradients(ours.model).items():
         if gradient is None or expected[name] is None:
@@ -628,11 +623,14 @@ def test_features_of_a_linear_probe_are_constants(tiny_checkpoint: Tiny, tmp_pat
 
     encoder = load_encoder(tiny_checkpoint("bert"), dropout=0.5)
     loop = build_loop(encoder, tmp_path, method="linear_probe")
-    loop._mode()
-    ids = torch.tensor([[5, 6, 7, 8]])
-    first, second = (encoder.model.base_model(ids).last_hidden_state for _ in range(2))
+    store, texts = loop.train.store, np.arange(5)
+    before = encoder.model.training
+    first, second = (loop.gradient.path.load(texts, store).inputs for _ in range(2))
     assert torch.equal(first, second) and not first.requires_grad
-    assert not torch.equal(encoder.model(ids).logits, encoder.model(ids).logits)
+    assert encoder.model.training == before
+    loop.gradient.add(0, texts)
+    loaded = loop.gradient.path.load(texts, store)
+    assert not torch.equal(loop.gradient.path.logits(loaded), loop.gradient.path.logits(loaded))
 
 
 @pytest.mark.parametrize("family", sorted(tiny.FAMILIES))
@@ -685,7 +683,7 @@ def test_the_logits_of_windows_are_averaged(tiny_checkpoint: Tiny, tmp_path: Pat
                 for j in windows
             ]
         np.testing.assert_allclose(found[text], torch.stack(each).mean(0).numpy(), atol=1e-5)
-    loss, _ = loop.accumulate(np.arange(16))
+    loss = float(loop.gradient.add(0, np.arange(16))[0])
     expected = torch.nn.functional.cross_entropy(torch.from_numpy(found), torch.tensor([0, 1] * 8))
     assert loss == pytest.approx(float(expected), abs=1e-5)
 

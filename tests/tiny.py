@@ -147,12 +147,30 @@ FAMILIES: dict[str, Family] = {
     "xlm-roberta": Family(
         "XLMRobertaConfig", _unigrams, _ROBERTA, _ROBERTA_PAIR, {**_OFFSET, "type_vocab_size": 1}
     ),
+    "camembert": Family(
+        "CamembertConfig", _unigrams, _ROBERTA, _ROBERTA_PAIR, {**_OFFSET, "type_vocab_size": 1}
+    ),
     "albert": Family(
         "AlbertConfig",
         _unigrams,
         {**_BERT, "unk_token": "<unk>", "pad_token": "<pad>"},
         _BERT_PAIR,
         {"embedding_size": WIDTH // 2},
+    ),
+    "deberta": Family(
+        "DebertaConfig",
+        _byte_pairs,
+        _BERT,
+        _BERT_PAIR,
+        # As the published checkpoint has it.
+        {
+            "type_vocab_size": 0,
+            "relative_attention": True,
+            "max_relative_positions": -1,
+            "pos_att_type": ["c2p", "p2c"],
+            "position_biased_input": False,
+            "pooler_hidden_size": WIDTH,
+        },
     ),
     "deberta-v2": Family(
         "DebertaV2Config",
@@ -197,7 +215,7 @@ def build_tokenizer(family: str) -> Any:
         special_tokens=[(token, tokenizer.token_to_id(token)) for token in (first, last)],
     )
     inputs = ["input_ids", "token_type_ids", "attention_mask"]
-    if family not in ("bert", "electra", "albert", "deberta-v2"):
+    if family not in ("bert", "electra", "albert", "deberta", "deberta-v2"):
         inputs.remove("token_type_ids")
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, model_max_length=LONGEST, model_input_names=inputs, **row.specials

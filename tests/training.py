@@ -100,7 +100,7 @@ def build_loop(
     """A loop over some texts, which are good or bad unless `labels` says; `validation` are indices of texts."""
     import numpy as np
 
-    from tunebook import methods
+    from tunebook import methods, paths
     from tunebook.environment import hardware
     from tunebook.spec import TrainSpec
     from tunebook.steering import Control
@@ -112,15 +112,19 @@ def build_loop(
     row = methods.method(method)
     recipe = row.function(encoder, **row.settings(**(method_settings or {})).model_dump())
     held = [texts[index] for index in validation]
+    settings = TrainSpec(**{"min_steps": 0, "epochs": 1, "precision": "float32", **train})
+    chosen = hardware("cpu", settings.precision)
+    path = paths.choose(encoder, chosen, padding=settings.padding, trains=recipe.learning_rates)
     return Loop(
         encoder,
         recipe,
+        path,
         Labelled(tokens(encoder, texts, long=long), values),
         Labelled(tokens(encoder, held, long=long), values[list(validation)]) if held else None,
-        settings=TrainSpec(**{"min_steps": 0, "epochs": 1, "precision": "float32", **train}),
+        settings=settings,
         seed=seed,
         label_names=label_names,
-        hardware=hardware("cpu", "float32"),
+        hardware=chosen,
         folder=folder,
         control=control or Control(),
     )

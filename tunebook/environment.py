@@ -92,8 +92,13 @@ def make_repeatable(hardware: Hardware) -> None:
         torch.backends.cuda.enable_mem_efficient_sdp(False)
 
 
-def describe(hardware: Hardware | None, attention: str | None) -> dict[str, Any]:
-    """The environment as plain values; it holds no time, host, user or path."""
+def describe(
+    hardware: Hardware | None, *, path: str | None = None, kernel: str | None = None
+) -> dict[str, Any]:
+    """The environment as plain values; it holds no time, host, user or folder.
+
+    `path` is how texts went through the model, `kernel` what computed its layers and attention.
+    """
     found: dict[str, Any] = {
         "python": platform.python_version(),
         "system": platform.system(),
@@ -110,7 +115,8 @@ def describe(hardware: Hardware | None, attention: str | None) -> dict[str, Any]
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "device": torch.cuda.get_device_name(hardware.device) if is_cuda else hardware.device.type,
         "precision": hardware.precision,
-        "attention": attention,
+        "path": path,
+        "kernel": kernel,
     }
 
 

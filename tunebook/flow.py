@@ -93,8 +93,8 @@ def _finetune(prepared: Prepared, book: Book, options: Options, control: Control
     hardware = environment.hardware(options.device, prepared.spec.train.precision)
     environment.make_repeatable(hardware)
     encoder = load_encoder(prepared)
-    _record_environment(prepared.folder, hardware, encoder, options)
     loop = build_loop(prepared, book, encoder, hardware, control)
+    _record_environment(prepared.folder, loop, options)
     state = loop.run()
     optimizer_digest = _digest_tensors(loop)
     loop.finish()
@@ -132,11 +132,20 @@ def load_encoder(prepared: Prepared) -> Encoder:
 def build_loop(
     prepared: Prepared, book: Book, encoder: Encoder, hardware: Hardware, control: Control
 ) -> Loop:
-    """The training loop of a run, its texts tokenised, nothing trained yet."""
+    """The training loop of a run, its path chosen, its texts tokenised, nothing trained yet."""
+    from tunebook import paths
     from tunebook.train import Loop
 
-    chosen = prepared.spec.method
+    chosen, settings = prepared.spec.method, prepared.spec.train
     recipe = methods.method(chosen.name).function(encoder, **chosen.settings)
+    path = paths.choose(
+        encoder,
+        hardware,
+        padding=settings.padding,
+        trains=recipe.learning_rates,
+        max_tokens=settings.micro_batch_tokens,
+        between=lambda: control.check("computing features"),
+    )
     splits = prepared.dataset.splits
     tokenised = {
         name: labelled(prepared, book, encoder, splits[name], control)
@@ -146,9 +155,10 @@ def build_loop(
     return Loop(
         encoder,
         recipe,
+        path,
         tokenised["train"],
         tokenised.get("validation"),
-        settings=prepared.spec.train,
+        settings=settings,
         seed=prepared.spec.seed,
         label_names=prepared.dataset.label_names,
         hardware=hardware,
@@ -200,9 +210,12 @@ def trainable_parameters(encoder: Encoder, recipe: methods.Recipe) -> dict[str, 
     }
 
 
-def _record_environment(folder: Path, hardware: Hardware, encoder: Encoder, options: Options) -> None:
+def _record_environment(folder: Path, loop: Loop, options: Options) -> None:
     """Store the environment, and refuse to continue in another one than the run began in."""
-    current = environment.describe(hardware, encoder.model.config._attn_implementation)
+    path = loop.gradient.path
+    current = environment.describe(loop.hardware, path=path.name, kernel=path.kernel)
+    if path.note is not None:
+        current["note"] = path.note
     before = book_folder.read_json(folder / "environment.json")
     if before is not None and snapshots.has_snapshots(folder):
         began_in = before.get("began_in", before)
@@ -273,7 +286,7 @@ def _save_weights(folder: Path, encoder: Encoder, *, keep: bool) -> dict[str, An
 
 def _baseline(prepared: Prepared) -> dict[str, Any]:
     """A method that needs no checkpoint: fitted on train, measured on the other splits."""
-    durable.write_json(prepared.folder / "environment.json", environment.describe(None, None))
+    durable.write_json(prepared.folder / "environment.json", environment.describe(None))
     (prepared.folder / "cost.jsonl").unlink(missing_ok=True)
     meter, chosen, dataset = cost.Meter(), prepared.spec.method, prepared.dataset
     train = dataset.splits["train"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from tunebook.experiment import Planned
+from tunebook.experiment import PROCESS_ENVIRONMENT, Planned
 from tunebook.flow import Options
 from tunebook.prepare import Prepared
 
@@ -49,6 +50,7 @@ def _in_process(item: Planned, book: Book, device: str) -> dict[str, Any]:
     }
     done = subprocess.run(
         [sys.executable, "-m", "tunebook.worker", "--measure"],
+        env=PROCESS_ENVIRONMENT | os.environ,
         input=json.dumps(asked),
         stdout=subprocess.PIPE,
         text=True,
@@ -62,36 +64,64 @@ def _in_process(item: Planned, book: Book, device: str) -> dict[str, Any]:
 def measure(prepared: Prepared, book: Book, options: Options) -> dict[str, Any]:
     """Take a few steps and predict a few texts of a run, and multiply.
 
-    Returns `seconds` (training and evaluating), `steps`, `seconds_per_step`, `seconds_per_text` and
-    `peak_memory_bytes`.
+    Returns `seconds` (training and evaluating), `steps`, `seconds_per_step`, `seconds_per_text`,
+    `peak_memory_bytes`, and the `path`, `kernel` and `precision` that it would run with.
     """
     from tunebook import cost, environment
     from tunebook.flow import build_loop, load_encoder
+    from tunebook.paths import FeaturesPath
     from tunebook.steering import Control
 
     hardware = environment.hardware(options.device, prepared.spec.train.precision)
     encoder = load_encoder(prepared)
     with TemporaryDirectory() as folder:
         loop = build_loop(replace(prepared, folder=Path(folder)), book, encoder, hardware, Control())
-        per_step = statistics.median(_seconds_of_step(loop) for _ in range(_STEPS))
+        path = loop.gradient.path
+        is_kept = isinstance(path, FeaturesPath)
+        if isinstance(path, FeaturesPath):  # every text is read once: measured on the path that reads
+            loop.gradient.path = path.inner
         per_text = _seconds_per_text(loop)
+        per_step = statistics.median(
+            (_seconds_of_head if is_kept else _seconds_of_step)(loop) for _ in range(_STEPS)
+        )
     splits = {name: len(split) for name, split in prepared.dataset.splits.items()}
-    evaluations = loop.plan.total_steps // loop.plan.eval_every
-    texts = evaluations * splits.get("validation", 0) + sum(
-        size for name, size in splits.items() if name != "train"
-    )
+    evaluations = 1 if is_kept else loop.plan.total_steps // loop.plan.eval_every
+    predicted = sum(size for name, size in splits.items() if is_kept or name != "train")
+    texts = evaluations * splits.get("validation", 0) + predicted
     return {
         "seconds": loop.plan.total_steps * per_step + texts * per_text,
         "steps": loop.plan.total_steps,
         "seconds_per_step": per_step,
         "seconds_per_text": per_text,
         "peak_memory_bytes": cost.peak_memory_bytes(),
+        "path": path.name,
+        "kernel": path.kernel,
+        "precision": hardware.precision,
     }
 
 
 def _seconds_of_step(loop: Loop) -> float:
     loop.step()
     return loop.meter.last_seconds
+
+
+def _seconds_of_head(loop: Loop) -> float:
+    """A step whose features are known: head, its gradient and the update."""
+    import numpy as np
+    import torch
+
+    from tunebook import optim
+    from tunebook.paths import PackedPath, PaddedPath
+
+    path, store = loop.gradient.path, loop.train.store
+    assert isinstance(path, PackedPath | PaddedPath)
+    with torch.no_grad():
+        read = path.read(path.load(np.arange(1), store))
+    begin = time.monotonic()
+    logits = path.stack.head(read.float().repeat(loop.settings.batch_size, 1))
+    logits.sum().backward()  # type: ignore[no-untyped-call]
+    optim.step(loop.optimizer, loss=0.0, max_grad_norm=1.0)
+    return time.monotonic() - begin
 
 
 def _seconds_per_text(loop: Loop) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import nn
@@ -24,7 +25,7 @@ def build(model: nn.Module, learning_rates: Mapping[str, float], settings: Train
         if name in learning_rates:
             decay = settings.weight_decay if parameter.ndim > 1 else 0.0
             groups.setdefault((learning_rates[name], decay), []).append((name, parameter))
-    return torch.optim.AdamW(
+    optimizer = torch.optim.AdamW(
         [
             {"params": named, "lr": rate, "peak": rate, "weight_decay": decay}
             for (rate, decay), named in groups.items()
@@ -33,6 +34,48 @@ def build(model: nn.Module, learning_rates: Mapping[str, float], settings: Train
         eps=settings.epsilon,
         fused=True,
     )
+    optimizer.register_step_post_hook(_tell_changed)
+    return optimizer
+
+
+def _tell_changed(optimizer: torch.optim.Optimizer, *args: Any) -> None:
+    """Raise the version of every parameter: the fused kernel does not, and casts of weights are kept by version."""
+    torch.autograd.graph.increment_version(
+        [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    )
+
+
+def step(optimizer: torch.optim.Optimizer, *, loss: float, max_grad_norm: float) -> float:
+    """Update the weights with gradients clipped to `max_grad_norm`, and return their norm before clipping.
+
+    Nothing is updated where `loss` or the norm is not finite. The clipping is done by the optimiser's own kernel,
+    in its one pass over the gradients; the factor is that of `torch.nn.utils.clip_grad_norm_`.
+    """
+    norm = torch.nn.utils.get_total_norm(_gradients(optimizer))
+    if not (math.isfinite(loss) and math.isfinite(float(norm))):
+        return float(norm)
+    optimizer.grad_scale = ((norm + 1e-6) / max_grad_norm).clamp(min=1.0)  # type: ignore[attr-defined]
+    optimizer.step()
+    return float(norm)
+
+
+def clear(optimizer: torch.optim.Optimizer, *, kept: torch.Tensor | None) -> None:
+    """Forget the gradients; that of `kept`, which adds into its own, is zeroed in its place."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            if parameter is not kept:
+                parameter.grad = None
+    if kept is not None and kept.grad is not None:
+        kept.grad.zero_()
+
+
+def _gradients(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
+    return [
+        parameter.grad
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+        if parameter.grad is not None
+    ]
 
 
 def scale_at(step: int, total_steps: int, settings: TrainSpec) -> float:

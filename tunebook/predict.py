@@ -14,10 +14,12 @@ from tunebook.errors import DataRejected, UsageError
 if TYPE_CHECKING:
     import numpy as np
 
+    from tunebook import paths
     from tunebook.environment import Hardware
     from tunebook.models.load import Encoder
 
 _CHUNK_TEXTS = 1024
+_PASS_TOKENS = 4096
 _TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
@@ -26,6 +28,7 @@ class Predictor:
     """A finished run in memory, with the way of cutting long texts that it was trained with."""
 
     encoder: Encoder
+    path: paths.Path
     hardware: Hardware
     label_names: tuple[str, ...]
     max_length: int
@@ -66,7 +69,7 @@ class Predictor:
         store = tokenise_now(
             texts, self.encoder.tokenizer.backend_tokenizer, max_length=self.max_length, long=self.long
         )
-        return predict(self.encoder.model, store, self.hardware, pad_id=self.encoder.pad_id, max_tokens=16384)
+        return predict(self.path, store, self.hardware, max_tokens=_PASS_TOKENS)
 
     def _answer(self, text: Any, logits: np.ndarray) -> dict[str, Any]:
         import numpy as np
@@ -88,6 +91,7 @@ def load(folder: Path, *, device: str = "auto") -> Predictor:
         UsageError: the run is not finished, kept no weights, or is a baseline.
         IntegrityError: its weights are not the ones that were sealed.
     """
+    from tunebook import paths
     from tunebook.models.load import load_finished
 
     result = book_folder.read_result(folder)
@@ -102,9 +106,11 @@ def load(folder: Path, *, device: str = "auto") -> Predictor:
     settings = declared["spec"]["train"]
     hardware = environment.hardware(device, settings["precision"])
     encoder = load_finished(folder)
+    path = paths.choose(encoder, hardware, padding=settings.get("padding", "auto"), is_trained=False)
     encoder.model.to(hardware.device)
     return Predictor(
         encoder,
+        path,
         hardware,
         tuple(declared["dataset"]["label_names"]),
         result["max_length"],

@@ -16,7 +16,7 @@ from tunebook.errors import UsageError
 from tunebook.models import resolve
 from tunebook.registry import did_you_mean
 
-LOOP_VERSION = 1
+LOOP_VERSION = 2
 NO_CHECKPOINT = "none"
 _MOST_FAULTS = 50
 BASELINES = ("majority", "tfidf_logreg")
@@ -33,13 +33,15 @@ class _Strict(BaseModel):
 class TrainSpec(_Strict):
     """How to train. The defaults are meant for somebody with 2,000 own texts; the learning rate is the method's.
 
-    Units: `max_length` tokens, `micro_batch_tokens` padded tokens per forward pass, `*_fraction` of all steps.
+    Units: `max_length` tokens, `micro_batch_tokens` tokens per forward pass, `*_fraction` of all steps. `padding`
+    "auto" computes on real tokens alone wherever the model can, "stock" pads a batch to its longest text, to compare.
     """
 
     epochs: Annotated[int, Field(ge=1, le=1000)] = 3
     min_steps: Annotated[int, Field(ge=0, le=10**7)] = 300
     batch_size: Annotated[int, Field(ge=1, le=65536)] = 32
     micro_batch_tokens: Annotated[int, Field(ge=1, le=10**7)] = 4096
+    padding: Literal["auto", "stock"] = "auto"
     max_length: Annotated[int, Field(ge=4, le=65536)] | None = None
     long: Literal["head", "head+tail", "windows"] = "head"
     schedule: Literal["linear", "cosine", "constant"] = "linear"

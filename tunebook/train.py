@@ -5,22 +5,21 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path as Folder
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from tunebook import cost, durable, evaluate, metrics, optim, saved_state
 from tunebook.book import snapshots
 from tunebook.data import batches
 from tunebook.environment import Hardware
 from tunebook.errors import Diverged, Interrupted
+from tunebook.gradient import Gradient
 from tunebook.methods import Recipe
-from tunebook.models.dropout import use_word_dropout
-from tunebook.models.embedding import use_row_embedding
 from tunebook.models.head import fold_scale
 from tunebook.models.load import Encoder
+from tunebook.paths import Path
 from tunebook.spec import TrainSpec
 from tunebook.steering import Control, Plan, State
 
@@ -49,6 +48,7 @@ class Loop:
         self,
         encoder: Encoder,
         recipe: Recipe,
+        path: Path,
         train: Labelled,
         validation: Labelled | None,
         *,
@@ -56,7 +56,7 @@ class Loop:
         seed: int,
         label_names: tuple[str, ...],
         hardware: Hardware,
-        folder: Path,
+        folder: Folder,
         control: Control,
     ) -> None:
         self.encoder, self.recipe, self.settings, self.seed = encoder, recipe, settings, seed
@@ -70,30 +70,19 @@ class Loop:
         self.task = "classification" if label_names else "regression"
         self.select_on = settings.select_on or ("accuracy" if label_names else "pearson")
         self.mean, self.deviation = _scale(train.labels, self.task)
-        self._prepare()
-
-    def _prepare(self) -> None:
-        model = self.encoder.model
-        self.optimizer = optim.build(model, self.recipe.learning_rates, self.settings)
-        if self.hardware.device.type == "cpu":
-            use_word_dropout(model)
-            use_row_embedding(model)
-        model.to(self.hardware.device)
-        labels = (
-            (self.train.labels - self.mean) / self.deviation
-            if self.task == "regression"
-            else self.train.labels
+        self.optimizer = optim.build(encoder.model, recipe.learning_rates, settings)
+        self.gradient = Gradient(
+            path,
+            train.store,
+            (train.labels - self.mean) / self.deviation if self.task == "regression" else train.labels,
+            optimizer=self.optimizer,
+            settings=settings,
+            seed=seed,
+            num_classes=len(label_names),
+            encoder_dropout=recipe.encoder_dropout,
+            hardware=hardware,
+            folder=folder,
         )
-        self.labels = torch.tensor(labels).to(self.hardware.device)
-        self.class_weights = self._class_weights()
-
-    def _class_weights(self) -> torch.Tensor | None:
-        """Weights that make every class count the same in the loss; None where classes count by their texts."""
-        if self.settings.class_weights == "none" or self.task == "regression":
-            return None
-        counts = np.bincount(self.train.labels, minlength=len(self.label_names))
-        weights = len(self.train.labels) / (len(counts) * np.maximum(counts, 1))
-        return torch.tensor(weights, dtype=torch.float32, device=self.hardware.device)
 
     # ---------------------------------------------------------------- the flow
 
@@ -156,18 +145,17 @@ class Loop:
         """
         state, settings = self.state, self.settings
         self.meter.start()
-        texts = batches.batch_at(
-            state.step, count=len(self.train.store), batch_size=settings.batch_size, seed=self.seed
-        )
+        texts = self._texts_at(state.step)
         scale = optim.scale_at(state.step, self.plan.total_steps, settings)
         optim.set_scale(self.optimizer, scale)
-        loss, tokens = self.accumulate(texts)
-        norm = float(torch.nn.utils.clip_grad_norm_(self._trained(), settings.max_grad_norm))
+        on_device, tokens = self.gradient.add(state.step, texts)
+        if state.step + 1 < self.plan.total_steps:
+            self.gradient.prefetch(state.step + 1, self._texts_at(state.step + 1))
+        loss = float(on_device)
+        norm = optim.step(self.optimizer, loss=loss, max_grad_norm=settings.max_grad_norm)
         is_finite = math.isfinite(loss) and math.isfinite(norm)
-        if is_finite:
-            self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=False)
-        self.meter.stop(samples=len(texts), tokens=tokens)
+        self.gradient.clear()
+        self.meter.stop(samples=len(texts), tokens=tokens, loading_seconds=self.gradient.loading_seconds)
         state.step += 1
         state.bad_steps = 0 if is_finite else state.bad_steps + 1
         self._log_step(loss, norm, scale, texts if not is_finite else None)
@@ -177,46 +165,11 @@ class Loop:
                 f"{state.step}; lower the learning rate, or train in float32"
             )
 
-    def accumulate(self, texts: np.ndarray) -> tuple[float, int]:
-        """Add the gradient of the mean loss of some texts, `(texts,)` their numbers, into the weights.
-
-        Returns the loss, and how many real (unpadded) tokens it took.
-        """
-        self._mode()
-        total, tokens = 0.0, 0
-        denominator = self._weight(texts)
-        groups = batches.micro_batches(texts, self.train.store, max_tokens=self.settings.micro_batch_tokens)
-        # One autocast around all groups: it casts each weight once for the step, not once for each group.
-        with self.hardware.autocast():
-            for index, group in enumerate(groups):
-                torch.manual_seed(_mixed(self.seed, self.state.step, index))
-                padded = batches.pad(group, self.train.store, pad_id=self.encoder.pad_id)
-                logits = evaluate.logits_of(self.encoder.model, padded, self.hardware.device, len(group))
-                loss = self._loss(logits, self.labels[torch.from_numpy(group)]) / denominator
-                loss.backward()  # type: ignore[no-untyped-call]
-                total += float(loss.detach())
-                tokens += padded.tokens
-        return total, tokens
-
-    def _loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """The summed loss of some texts: cross entropy, or squared error of standardised scores."""
-        if self.task == "regression":
-            return torch.nn.functional.mse_loss(logits[:, 0], labels.float(), reduction="sum")
-        return torch.nn.functional.cross_entropy(logits, labels, weight=self.class_weights, reduction="sum")
-
-    def _weight(self, texts: np.ndarray) -> float:
-        """What the summed loss of a batch is divided by: its texts, or the sum of their class weights."""
-        if self.class_weights is None:
-            return float(len(texts))
-        return float(self.class_weights[self.labels[torch.from_numpy(texts)]].sum())
-
-    def _mode(self) -> None:
-        self.encoder.model.train()
-        if not self.recipe.encoder_dropout:
-            self.encoder.model.base_model.eval()
-
-    def _trained(self) -> list[torch.nn.Parameter]:
-        return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+    def _texts_at(self, step: int) -> np.ndarray:
+        """The texts of a step, `(batch_size,)` or fewer."""
+        return batches.batch_at(
+            step, count=len(self.train.store), batch_size=self.settings.batch_size, seed=self.seed
+        )
 
     # ------------------------------------------------------- validation and its log
 
@@ -242,10 +195,9 @@ class Loop:
     def predict(self, store: TokenStore, texts: np.ndarray | None = None) -> np.ndarray:
         """Logits of shape `(texts, outputs)` of a store, or of some of its texts, as the model gives them now."""
         return evaluate.predict(
-            self.encoder.model,
+            self.gradient.path,
             store,
             self.hardware,
-            pad_id=self.encoder.pad_id,
             max_tokens=self.settings.micro_batch_tokens,
             texts=texts,
             between=lambda: self.control.check("predicting"),
@@ -286,7 +238,7 @@ class Loop:
         snapshots.prune_snapshots(self.folder, keep=self._kept | before)
         self.control.saved()
 
-    def _fill(self, folder: Path) -> None:
+    def _fill(self, folder: Folder) -> None:
         saved_state.write(folder, self.encoder, self.optimizer)
         durable.write_json(folder / "train_state.json", asdict(self.state))
         durable.write_json(folder / "trainer_state.json", self._trainer_state())
@@ -333,8 +285,3 @@ def _is_better(score: float | None, best: float | None, larger_is_better: bool) 
     if score is None:
         return False
     return best is None or (score > best if larger_is_better else score < best)
-
-
-def _mixed(*numbers: int) -> int:
-    """One seed out of several numbers, unlike those of their neighbours."""
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))

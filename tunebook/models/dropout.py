@@ -2,19 +2,45 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
+
+
+class Words:
+    """A stream of random 16-bit words, a function of its seeds alone: nothing of it needs saving."""
+
+    def __init__(self, *seeds: int) -> None:
+        self._bits = np.random.SFC64(np.random.SeedSequence(seeds))
+
+    @classmethod
+    def from_torch(cls, *seeds: int) -> Words:
+        """A stream whose first seed is drawn from torch's random state."""
+        return cls(int(torch.randint(2**62, ())), *seeds)
+
+    def seed(self) -> int:
+        """A random number of 64 bits, to seed another stream with."""
+        return int(self._bits.random_raw())
+
+    def keep(self, shape: tuple[int, ...], probability: float, dtype: torch.dtype) -> torch.Tensor:
+        """A mask of `shape`: 0 with `probability`, else 1.
+
+        The share of zeros expected differs from `probability` by under 1e-5, which is how finely 16 bits resolve it.
+        """
+        count = math.prod(shape)
+        words = torch.from_numpy(self._bits.random_raw(-(-count // 4)).view(np.int16))[:count].view(shape)
+        threshold = round(probability * 2**16) - 2**15
+        # Compared straight into the values' own format: a mask of bools costs four times as much to multiply with.
+        return torch.ge(words, threshold, out=torch.empty(shape, dtype=dtype))
 
 
 class _WordDropout(torch.autograd.Function):
     @staticmethod
     def forward(context: Any, values: torch.Tensor, probability: float) -> torch.Tensor:
-        count = values.numel()
-        words = torch.empty((count + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
-        threshold = round(probability * 2**16) - 2**15
-        keep = (words.view(torch.int16)[:count] >= threshold).view(values.shape)
+        keep = Words.from_torch().keep(tuple(values.shape), probability, values.dtype)
         context.save_for_backward(keep)
         context.scale = 1 / (1 - probability)
         return values.mul(keep).mul_(context.scale)
@@ -22,14 +48,13 @@ class _WordDropout(torch.autograd.Function):
     @staticmethod
     def backward(context: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
         (keep,) = context.saved_tensors
-        return gradients[0] * keep * context.scale, None
+        return gradients[0].mul(keep).mul_(context.scale), None
 
 
 class WordDropout(nn.Module):
     """Zero each value with probability `p` while training, and scale the others by 1 / (1 - p).
 
-    The mask is a function of torch's random state alone; the share of zeros differs from `p` by under 1e-5,
-    which is how finely 16 bits resolve it. Measured on 1,504 x 384 values: 0.5 ms against 3.5 ms.
+    The mask is a function of torch's random state alone. Measured on 1,504 x 384 values: 0.5 ms against 3.5 ms.
     """
 
     def __init__(self, p: float) -> None:

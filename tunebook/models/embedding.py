@@ -42,10 +42,15 @@ class RowEmbedding(nn.Embedding):
         return _Rows.apply(self.weight, input, self.padding_idx)  # type: ignore[no-any-return,no-untyped-call]
 
 
-def use_row_embedding(model: Any) -> None:
-    """Give a `transformers` model a `RowEmbedding` over the same word embedding parameter, in place."""
+def use_row_embedding(model: Any) -> torch.Tensor | None:
+    """Give a `transformers` model a `RowEmbedding` over the same word embedding parameter, in place.
+
+    Returns the parameter, or None where the embedding is of another kind and stays.
+    """
     old = model.get_input_embeddings()
     if type(old) is nn.Embedding:
         new = RowEmbedding(old.num_embeddings, old.embedding_dim, old.padding_idx, _weight=old.weight.data)
         new.weight = old.weight
         model.set_input_embeddings(new)
+        return old.weight
+    return None

@@ -41,6 +41,11 @@ class Checkpoint:
     fingerprint: str
     row: CheckpointRow | None
 
+    @property
+    def family(self) -> str:
+        """The kind of encoder, as its configuration calls it (`model_type`)."""
+        return str(_read_json(self.folder / "config.json").get("model_type", "unknown"))
+
 
 def resolve(name: str, *, allow_download: bool = False) -> Checkpoint:
     """Find a checkpoint by name, folder or hub repository, and check its files.

@@ -1,0 +1,308 @@
+/* Multi-head attention of packed texts over themselves, forward and backward, for one layer.
+ *
+ * Compiled for one head width, HD. Values are bfloat16 or float32; everything is computed in float32. Nothing is kept
+ * between forward and backward: scores are computed again, and dropout masks are functions of (seed, text, head, query).
+ * Every (text, head) is computed by one thread alone, so results do not depend on how many there are.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROWS 8 /* queries that are computed together, so that keys are read once for all of them */
+#define VECTOR 32 /* keys that are computed together */
+#define RESTRICT __restrict__
+
+typedef struct {
+    const void *query;   /* rows of queries: the projections' own, or one for each text */
+    const void *rest;    /* the projections, a row for each token */
+    int64_t query_stride, rest_stride, key_at, value_at; /* in values */
+    const int32_t *ends; /* 0, and where each text ends */
+    int64_t texts, heads, is_single, is_bfloat16;
+    double scaling, dropout;
+    uint64_t seed;
+} Call;
+
+static inline float from_bfloat16(uint16_t bits) {
+    uint32_t wide = (uint32_t)bits << 16;
+    float value;
+    memcpy(&value, &wide, 4);
+    return value;
+}
+
+static inline uint16_t to_bfloat16(float value) { /* to the nearest, ties to even */
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    return (uint16_t)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+
+static void load(const void *from, int64_t at, int is_bfloat16, float *RESTRICT to) {
+    if (is_bfloat16) {
+        const uint16_t *row = (const uint16_t *)from + at;
+        for (int c = 0; c < HD; c++) to[c] = from_bfloat16(row[c]);
+    } else {
+        memcpy(to, (const float *)from + at, HD * sizeof(float));
+    }
+}
+
+static void store(const float *RESTRICT from, void *to, int64_t at, int is_bfloat16) {
+    if (is_bfloat16) {
+        uint16_t *row = (uint16_t *)to + at;
+        for (int c = 0; c < HD; c++) row[c] = to_bfloat16(from[c]);
+    } else {
+        memcpy((float *)to + at, from, HD * sizeof(float));
+    }
+}
+
+/* e^x for x <= 0: 2^k * 2^f with a polynomial of degree 6, relative error under 2e-7 */
+static inline float exponential(float x) {
+    float scaled = x * 1.442695041f;
+    scaled = scaled < -126.0f ? -126.0f : scaled;
+    int32_t whole = (int32_t)(scaled - 0.5f);
+    float f = scaled - (float)whole;
+    float p = 1.535336188e-4f;
+    p = p * f + 1.339887440e-3f;
+    p = p * f + 9.618437357e-3f;
+    p = p * f + 5.550332548e-2f;
+    p = p * f + 2.402264791e-1f;
+    p = p * f + 6.931472028e-1f;
+    p = p * f + 1.0f;
+    int32_t bits = (whole + 127) << 23;
+    float power;
+    memcpy(&power, &bits, 4);
+    return p * power;
+}
+
+static inline uint64_t mixed(uint64_t x) { /* splitmix64 */
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+    return x ^ (x >> 31);
+}
+
+/* 0 or 1 / (1 - p) for every key of one query, from random 16-bit words */
+static void masks(const Call *call, int64_t text, int64_t head, int64_t row, int width, float *RESTRICT keep) {
+    uint64_t key = mixed(mixed(call->seed + (uint64_t)(text * call->heads + head)) + (uint64_t)row);
+    uint32_t threshold = (uint32_t)(call->dropout * 65536.0 + 0.5);
+    float kept = (float)(1.0 / (1.0 - call->dropout));
+    for (int j = 0; j < width; j += VECTOR) {
+        uint64_t words[VECTOR / 4];
+        uint16_t cut[VECTOR];
+        for (int k = 0; k < VECTOR / 4; k++)
+            words[k] = mixed(key + (uint64_t)(j / 4 + k + 1) * 0x9e3779b97f4a7c15ULL);
+        memcpy(cut, words, sizeof(cut));
+        for (int k = 0; k < VECTOR; k++) keep[j + k] = cut[k] >= threshold ? kept : 0.0f;
+    }
+}
+
+/* out[r][0:width] = sum over c of left[r][c] * right[c][0:width] */
+static void times_columns(const float left[ROWS][HD], const float *RESTRICT right, int width, float *RESTRICT out) {
+    for (int j = 0; j < width; j += VECTOR) {
+        float sums[ROWS][VECTOR] = {{0}};
+        for (int c = 0; c < HD; c++)
+            for (int r = 0; r < ROWS; r++)
+                for (int k = 0; k < VECTOR; k++) sums[r][k] += left[r][c] * right[c * width + j + k];
+        for (int r = 0; r < ROWS; r++) memcpy(out + r * width + j, sums[r], sizeof(sums[r]));
+    }
+}
+
+/* out[r][0:HD] = sum over j of left[r][j] * right[j][0:HD] */
+static void times_rows(const float *RESTRICT left, const float *RESTRICT right, int length, int width,
+                       float out[ROWS][HD]) {
+    float sums[ROWS][HD];
+    memset(sums, 0, sizeof(sums));
+    for (int j = 0; j < length; j++)
+        for (int r = 0; r < ROWS; r++)
+            for (int c = 0; c < HD; c++) sums[r][c] += left[r * width + j] * right[j * HD + c];
+    memcpy(out, sums, sizeof(sums));
+}
+
+/* out[j][0:HD] += sum over r of left[r][j] * right[r][0:HD] */
+static void add_products(const float *RESTRICT left, const float right[ROWS][HD], int length, int width,
+                         float *RESTRICT out) {
+    for (int j = 0; j < length; j++) {
+        float sums[HD];
+        memcpy(sums, out + j * HD, sizeof(sums));
+        for (int r = 0; r < ROWS; r++)
+            for (int c = 0; c < HD; c++) sums[c] += left[r * width + j] * right[r][c];
+        memcpy(out + j * HD, sums, sizeof(sums));
+    }
+}
+
+/* Scores to shares, in place; no key beyond the text's length has any. The compiler may take it that no value is NaN
+ * or infinite: whether one is, is read off the bits, and makes every share NaN. */
+static void softmax(float *RESTRICT scores, int length, int width, float scaling) {
+    uint32_t bits[VECTOR], largest = 0;
+    float most = -3.0e38f, sum = 0.0f;
+    for (int j = 0; j < width; j += VECTOR) {
+        memcpy(bits, scores + j, sizeof(bits));
+        for (int k = 0; k < VECTOR; k++) {
+            uint32_t magnitude = bits[k] & 0x7fffffff;
+            largest = magnitude > largest ? magnitude : largest;
+        }
+    }
+    for (int j = 0; j < length; j++) most = scores[j] > most ? scores[j] : most;
+    for (int j = 0; j < width; j++) scores[j] = exponential((scores[j] - most) * scaling);
+    for (int j = length; j < width; j++) scores[j] = 0.0f;
+    for (int j = 0; j < width; j++) sum += scores[j];
+    float factor = 1.0f / sum;
+    for (int j = 0; j < width; j++) scores[j] *= factor;
+    if (largest >= 0x7f800000) {
+        for (int k = 0; k < VECTOR; k++) bits[k] = 0x7fc00000;
+        for (int j = 0; j < width; j += VECTOR) memcpy(scores + j, bits, sizeof(bits));
+    }
+}
+
+static void transposed(const float *RESTRICT from, int length, int width, float *RESTRICT to) {
+    for (int c = 0; c < HD; c++) {
+        for (int j = 0; j < length; j++) to[c * width + j] = from[j * HD + c];
+        for (int j = length; j < width; j++) to[c * width + j] = 0.0f;
+    }
+}
+
+static void load_keys(const Call *call, int64_t start, int64_t head, int length, float *keys, float *values) {
+    for (int j = 0; j < length; j++) {
+        int64_t row = (start + j) * call->rest_stride + head * HD;
+        load(call->rest, row + call->key_at, call->is_bfloat16, keys + j * HD);
+        load(call->rest, row + call->value_at, call->is_bfloat16, values + j * HD);
+    }
+}
+
+static int64_t query_at(const Call *call, int64_t text, int64_t start, int64_t row, int64_t head) {
+    return (call->is_single ? text : start + row) * call->query_stride + head * HD;
+}
+
+/* Queries from `row` on, at most ROWS; zeros stand for those that are not there. */
+static int load_queries(const Call *call, const void *from, int64_t stride, int64_t text, int64_t start, int row,
+                        int rows, int64_t head, float to[ROWS][HD]) {
+    int count = rows - row < ROWS ? rows - row : ROWS;
+    memset(to, 0, ROWS * HD * sizeof(float));
+    for (int r = 0; r < count; r++) {
+        int64_t at = (call->is_single ? text : start + row + r) * stride + head * HD;
+        load(from, at, call->is_bfloat16, to[r]);
+    }
+    return count;
+}
+
+static int up(int length) { return (length + VECTOR - 1) / VECTOR * VECTOR; }
+
+static int longest_of(const Call *call) {
+    int longest = 0;
+    for (int64_t text = 0; text < call->texts; text++) {
+        int length = call->ends[text + 1] - call->ends[text];
+        longest = length > longest ? length : longest;
+    }
+    return up(longest);
+}
+
+/* Mixed values, a row of heads * HD for each query, into `mixed`. Returns 1 where memory does not suffice. */
+int attend(const Call *call, void *mixed) {
+    int failed = 0;
+    int64_t width_out = call->heads * HD;
+    int most = longest_of(call);
+#pragma omp parallel
+    {
+        float *scratch = aligned_alloc(64, (size_t)most * (3 * HD + 2 * ROWS) * sizeof(float));
+        if (scratch == NULL) {
+#pragma omp atomic write
+            failed = 1;
+        }
+#pragma omp for schedule(dynamic, 4)
+        for (int64_t item = 0; item < call->texts * call->heads; item++) {
+            if (scratch == NULL) continue;
+            int64_t text = item / call->heads, head = item % call->heads, start = call->ends[text];
+            int length = (int)(call->ends[text + 1] - start), width = up(length);
+            int rows = call->is_single ? 1 : length;
+            float *keys = scratch, *values = keys + most * HD, *turned = values + most * HD;
+            float *shares = turned + most * HD, *keep = shares + ROWS * most;
+            load_keys(call, start, head, length, keys, values);
+            transposed(keys, length, width, turned);
+            for (int row = 0; row < rows; row += ROWS) {
+                float queries[ROWS][HD], out[ROWS][HD];
+                int count = load_queries(call, call->query, call->query_stride, text, start, row, rows, head, queries);
+                times_columns(queries, turned, width, shares);
+                for (int r = 0; r < count; r++) {
+                    softmax(shares + r * width, length, width, (float)call->scaling);
+                    if (call->dropout > 0) {
+                        masks(call, text, head, row + r, width, keep);
+                        for (int j = 0; j < width; j++) shares[r * width + j] *= keep[j];
+                    }
+                }
+                times_rows(shares, values, length, width, out);
+                for (int r = 0; r < count; r++) {
+                    int64_t to = (call->is_single ? text : start + row + r) * width_out + head * HD;
+                    store(out[r], mixed, to, call->is_bfloat16);
+                }
+            }
+        }
+        free(scratch);
+    }
+    return failed;
+}
+
+/* From the gradient of the mixed values to those of queries, keys and values, laid out as these are. */
+int attend_backward(const Call *call, const void *gradient, void *d_query, void *d_rest) {
+    int failed = 0;
+    int64_t width_out = call->heads * HD;
+    int most = longest_of(call);
+#pragma omp parallel
+    {
+        float *scratch = aligned_alloc(64, (size_t)most * (6 * HD + 4 * ROWS) * sizeof(float));
+        if (scratch == NULL) {
+#pragma omp atomic write
+            failed = 1;
+        }
+#pragma omp for schedule(dynamic, 4)
+        for (int64_t item = 0; item < call->texts * call->heads; item++) {
+            if (scratch == NULL) continue;
+            int64_t text = item / call->heads, head = item % call->heads, start = call->ends[text];
+            int length = (int)(call->ends[text + 1] - start), width = up(length);
+            int rows = call->is_single ? 1 : length;
+            float *keys = scratch, *values = keys + most * HD, *turned_keys = values + most * HD;
+            float *turned_values = turned_keys + most * HD, *d_keys = turned_values + most * HD;
+            float *d_values = d_keys + most * HD, *shares = d_values + most * HD, *kept = shares + ROWS * most;
+            float *d_shares = kept + ROWS * most, *keep = d_shares + ROWS * most;
+            load_keys(call, start, head, length, keys, values);
+            transposed(keys, length, width, turned_keys);
+            transposed(values, length, width, turned_values);
+            memset(d_keys, 0, (size_t)length * HD * sizeof(float));
+            memset(d_values, 0, (size_t)length * HD * sizeof(float));
+            for (int row = 0; row < rows; row += ROWS) {
+                float queries[ROWS][HD], d_mixed[ROWS][HD], d_queries[ROWS][HD];
+                int count = load_queries(call, call->query, call->query_stride, text, start, row, rows, head, queries);
+                load_queries(call, gradient, width_out, text, start, row, rows, head, d_mixed);
+                times_columns(queries, turned_keys, width, shares);
+                times_columns(d_mixed, turned_values, width, d_shares);
+                memset(kept, 0, (size_t)ROWS * width * sizeof(float));
+                for (int r = 0; r < ROWS; r++) {
+                    float *share = shares + r * width, *d_share = d_shares + r * width, *both = kept + r * width;
+                    if (r >= count) {
+                        memset(d_share, 0, width * sizeof(float));
+                        continue;
+                    }
+                    softmax(share, length, width, (float)call->scaling);
+                    if (call->dropout > 0) {
+                        masks(call, text, head, row + r, width, keep);
+                        for (int j = 0; j < width; j++) d_share[j] *= keep[j];
+                        for (int j = 0; j < width; j++) both[j] = share[j] * keep[j];
+                    } else {
+                        memcpy(both, share, width * sizeof(float));
+                    }
+                    float dot = 0.0f;
+                    for (int j = 0; j < width; j++) dot += share[j] * d_share[j];
+                    for (int j = 0; j < width; j++) d_share[j] = share[j] * (d_share[j] - dot) * (float)call->scaling;
+                }
+                add_products(kept, (const float(*)[HD])d_mixed, length, width, d_values);
+                add_products(d_shares, (const float(*)[HD])queries, length, width, d_keys);
+                times_rows(d_shares, keys, length, width, d_queries);
+                for (int r = 0; r < count; r++)
+                    store(d_queries[r], d_query, query_at(call, text, start, row + r, head), call->is_bfloat16);
+            }
+            for (int j = 0; j < length; j++) {
+                int64_t to = (start + j) * call->rest_stride + head * HD;
+                store(d_keys + j * HD, d_rest, to + call->key_at, call->is_bfloat16);
+                store(d_values + j * HD, d_rest, to + call->value_at, call->is_bfloat16);
+            }
+        }
+        free(scratch);
+    }
+    return failed;
+}

@@ -1,0 +1,117 @@
+"""Attention over packed texts, registered with `transformers`: each text attends to itself alone.
+
+Encoders that look their attention up by name (BERT, RoBERTa, ELECTRA, DistilBERT, ALBERT, ModernBERT, ...) call
+`attend` with the keyword arguments that the model was called with, the layout among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+
+from tunebook.models.packing import Group, Layout
+
+NAME = "tunebook_packed"
+
+
+@contextmanager
+def packed_attention(config: Any) -> Iterator[None]:
+    """Let a model with this configuration attend text by text while it is called with a `layout`."""
+    from transformers import AttentionInterface
+    from transformers.masking_utils import AttentionMaskInterface
+
+    AttentionInterface.register(NAME, attend)
+    AttentionMaskInterface.register(NAME, no_mask)
+    before = config._attn_implementation
+    config._attn_implementation = NAME
+    try:
+        yield
+    finally:
+        config._attn_implementation = before
+
+
+def no_mask(*args: Any, **kwargs: Any) -> None:
+    """The mask of a pack: none, since the layout says which tokens belong together."""
+
+
+def attend(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    *,
+    layout: Layout,
+    scaling: float,
+    dropout: float = 0.0,
+    sliding_window: int | None = None,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, None]:
+    """Mixed values `(1, tokens, heads, head_width)` for `query`, `key` and `value` `(1, heads, tokens, head_width)`.
+
+    `sliding_window` is what ModernBERT hands over: a token sees those less than so many places away.
+    """
+    rows = [part[0].transpose(0, 1) for part in (query, key, value)]
+    if query.device.type == "cuda" and dropout == 0 and query.dtype in (torch.bfloat16, torch.float16):
+        return _varlen(rows, layout, scaling, sliding_window)[None], None
+    spread = [part.index_select(0, layout.spread) for part in rows]
+    mixed = torch.cat([_grouped(group, spread, scaling, dropout, sliding_window) for group in layout.groups])
+    return mixed.index_select(0, layout.gather)[None], None
+
+
+def kernel(device: torch.device, *, dropout: float, is_half: bool) -> str:
+    """The name of what `attend` trains with: varlen, for half precision without dropout on CUDA, or grouped."""
+    return "varlen attention" if device.type == "cuda" and is_half and dropout == 0 else "grouped attention"
+
+
+def _varlen(
+    rows: list[torch.Tensor], layout: Layout, scaling: float, sliding_window: int | None
+) -> torch.Tensor:
+    """Flash attention over all texts at once, each `(tokens, heads, head_width)`."""
+    from torch.nn.attention.varlen import varlen_attn
+
+    reach = -1 if sliding_window is None else sliding_window - 1
+    query, key, value = (part.contiguous() for part in rows)
+    mixed: Any = varlen_attn(
+        query,
+        key,
+        value,
+        layout.ends,
+        layout.ends,
+        layout.longest,
+        layout.longest,
+        scale=scaling,
+        window_size=(reach, reach),
+    )
+    found: torch.Tensor = mixed
+    return found
+
+
+def _grouped(
+    group: Group, spread: list[torch.Tensor], scaling: float, dropout: float, sliding_window: int | None
+) -> torch.Tensor:
+    """One rectangle's mixed values `(its places, heads, head_width)`."""
+    query, key, value = (
+        part.narrow(0, group.places, group.texts * group.width)
+        .view(group.texts, group.width, *part.shape[1:])
+        .transpose(1, 2)
+        for part in spread
+    )
+    mixed = scaled_dot_product_attention(
+        query, key, value, attn_mask=_sees(group, sliding_window), dropout_p=dropout, scale=scaling
+    )
+    return mixed.transpose(1, 2).flatten(0, 1)
+
+
+def _sees(group: Group, sliding_window: int | None) -> torch.Tensor:
+    """Which keys a query sees, `(texts, 1, 1 or width, width)`; where no token is, a query sees every real key."""
+    keys = group.is_real[:, None, None, :]
+    if sliding_window is None or sliding_window >= group.width:
+        return keys
+    columns = torch.arange(group.width, device=keys.device)
+    is_near = (columns[:, None] - columns).abs() < sliding_window
+    return keys & (is_near | ~group.is_real[:, None, :, None])

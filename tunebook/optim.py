@@ -60,7 +60,7 @@ def step(optimizer: torch.optim.Optimizer, *, loss: float, max_grad_norm: float)
 
 
 def clear(optimizer: torch.optim.Optimizer, *, kept: torch.Tensor | None) -> None:
-    """Forget the gradients; that of `kept`, which adds into its own, is zeroed in its place."""
+    """Forget the gradients; that of `kept`, `(words, width)`, which adds into its own, is zeroed in its place."""
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             if parameter is not kept:

@@ -96,14 +96,14 @@ class PackedPath:
         return f"the family's layers, {named}"
 
     def passes(self, texts: np.ndarray, store: TokenStore, *, max_tokens: int | None) -> list[np.ndarray]:
-        """By length, so that a pass has texts of similar ones."""
+        """Parts of `texts` `(texts,)` by length, so that a pass has texts of similar ones."""
         return [texts] if max_tokens is None else batches.packed_passes(texts, store, max_tokens=max_tokens)
 
     def prepare(self, store: TokenStore) -> None:
         """Nothing is kept."""
 
     def load(self, texts: np.ndarray, store: TokenStore) -> Loaded:
-        """Ids and type ids filled up to the layout's tokens; what stands in the filler is read by nobody."""
+        """Ids and type ids `(tokens,)`, filled up as the layout is; what stands in the filler is read by nobody."""
         packed = batches.pack(texts, store)
         layout = lay_out(packed.lengths)
         size = len(layout.positions)
@@ -136,7 +136,7 @@ class PaddedPath:
         return f"the family's layers, {self.stack.model.config._attn_implementation} attention"
 
     def passes(self, texts: np.ndarray, store: TokenStore, *, max_tokens: int | None) -> list[np.ndarray]:
-        """Rectangles; stock ones are as large as the batch unless memory says otherwise."""
+        """Rectangles of `texts` `(texts,)`; stock ones are as large as the batch unless memory says otherwise."""
         if self.name == "stock":
             return batches.rectangles(texts, store, max_tokens=max_tokens)
         assert max_tokens is not None
@@ -146,7 +146,7 @@ class PaddedPath:
         """Nothing is kept."""
 
     def load(self, texts: np.ndarray, store: TokenStore) -> Loaded:
-        """Ids, mask and type ids of one rectangle."""
+        """Ids, mask and type ids of one rectangle, `(rows, longest)` each."""
         padded = batches.pad(texts, store, pad_id=self.pad_id)
         given = {"input_ids": padded.input_ids, "attention_mask": padded.attention_mask}
         if padded.type_ids is not None:
@@ -198,7 +198,7 @@ class FeaturesPath:
         return self.inner.kernel
 
     def passes(self, texts: np.ndarray, store: TokenStore, *, max_tokens: int | None) -> list[np.ndarray]:
-        """One: heads are small."""
+        """One of all `texts` `(texts,)`: heads are small."""
         return [texts]
 
     def prepare(self, store: TokenStore) -> None:
@@ -206,7 +206,7 @@ class FeaturesPath:
         self._of(store)
 
     def load(self, texts: np.ndarray, store: TokenStore) -> Loaded:
-        """The features of the texts' windows."""
+        """The features `(windows, width)` of the texts' windows."""
         windows, owners = batches.windows_of(texts, store)
         features = self._of(store)[torch.from_numpy(windows)].to(self.inner.device)
         return Loaded(features, windows, owners, len(texts))

@@ -77,7 +77,8 @@ class CompiledAttention:
     def backward(
         self, gradient: torch.Tensor, *, is_single: bool
     ) -> tuple[torch.Tensor | None, torch.Tensor]:
-        """Gradients of what `forward` took, in the same shapes; `is_single` says that each text had one query."""
+        """From the gradient `(tokens or texts, width)` to those of what `forward` took; `is_single` says that each
+        text had one query."""
         assert is_single == (self._query is not None)
         d_rest = torch.empty_like(self._rest)
         d_query = torch.empty_like(self._query) if self._query is not None else None

@@ -26,7 +26,7 @@ class Words:
         return int(self._bits.random_raw())
 
     def keep(self, shape: tuple[int, ...], probability: float, dtype: torch.dtype) -> torch.Tensor:
-        """A mask of `shape`: 0 with `probability`, else 1.
+        """A mask of any `shape`, such as `(tokens, width)`: 0 with `probability`, else 1.
 
         The share of zeros expected differs from `probability` by under 1e-5, which is how finely 16 bits resolve it.
         """

@@ -45,7 +45,7 @@ class RowEmbedding(nn.Embedding):
 def use_row_embedding(model: Any) -> torch.Tensor | None:
     """Give a `transformers` model a `RowEmbedding` over the same word embedding parameter, in place.
 
-    Returns the parameter, or None where the embedding is of another kind and stays.
+    Returns the parameter, `(words, width)`, or None where the embedding is of another kind and stays.
     """
     old = model.get_input_embeddings()
     if type(old) is nn.Embedding:

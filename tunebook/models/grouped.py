@@ -55,7 +55,8 @@ class GroupedAttention:
     def backward(
         self, gradient: torch.Tensor, *, is_single: bool
     ) -> tuple[torch.Tensor | None, torch.Tensor]:
-        """Gradients of what `forward` took, in the same shapes; `is_single` says that each text had one query."""
+        """From the gradient `(tokens or texts, width)` to those of what `forward` took; `is_single` says that each
+        text had one query."""
         layout = self.layout
         if not is_single:  # places without a token stay zero: they must not add to keys and values
             places = gradient.new_zeros(len(layout.spread), gradient.shape[1])

@@ -92,7 +92,7 @@ def lay_out(lengths: np.ndarray) -> Layout:
     Example:
         >>> layout = lay_out(np.array([3, 1]))
         >>> layout.first.tolist(), layout.positions.tolist()[:4], len(layout.positions)
-        ([0, 3, 4], [0, 1, 2, 0], 16)
+        ([0, 3, 4], [0, 1, 2, 0], 32)
     """
     assert lengths.min() > 0 and (np.diff(lengths) <= 0).all()
     filler = -int(lengths.sum()) % TOKEN_MULTIPLE

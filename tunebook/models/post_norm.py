@@ -48,7 +48,7 @@ class Parts:
     _cast: Cast | None = field(default=None, repr=False)
 
     def parameters(self) -> tuple[torch.Tensor, ...]:
-        """All sixteen, in the order of `_NAMES`: `PostNormLayer` takes them and gives their gradients in it."""
+        """All sixteen, weights `(out, in)` and biases `(out,)`, in the order that `PostNormLayer` takes them in."""
         modules = (
             self.query,
             self.key,
@@ -187,7 +187,7 @@ class PostNormLayer(torch.autograd.Function):
 
     @staticmethod
     def forward(context: Any, hidden: torch.Tensor, call: Call, *parameters: torch.Tensor) -> torch.Tensor:
-        """Project, attend, and feed forward; what the backward needs is kept."""
+        """`(tokens, width)` projected, attended and fed forward; what the backward needs is kept."""
         parts, layout = call.parts, call.layout
         cast = parts.cast(hidden.dtype)
         own = hidden.index_select(0, layout.first) if call.is_last else hidden
@@ -211,7 +211,7 @@ class PostNormLayer(torch.autograd.Function):
 
     @staticmethod
     def backward(context: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        """Gradients of the hidden states and of the parameters that train; None for the frozen ones."""
+        """Gradients of the hidden states `(tokens, width)` and of the parameters; None for the frozen ones."""
         found = _Gradients(dict(zip(_NAMES, context.needs_input_grad[2:], strict=True)))
         with torch.autocast(gradients[0].device.type, enabled=False):
             d_hidden = _backward(context, gradients[0], found)

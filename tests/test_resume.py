@@ -358,7 +358,10 @@ def test_fresh_processes_elsewhere_give_the_same_bytes(
 
 # --- without a guard ----------------------------------------------------------------------------------------------
 
-UNSEEDED = "import torch, tunebook.gradient as gradient\ngradient._mixed = lambda *numbers: int(torch.randint(2**62, ()))\n"
+UNSEEDED = (
+    "import torch, tunebook.gradient as gradient\n"
+    "gradient._mixed = lambda *numbers: int(torch.randint(2**62, ()))\n"
+)
 """Dropout that goes on from the random state of the step before, instead of being a function of (seed, step)."""
 
 

@@ -141,12 +141,16 @@ def test_plan_shows_what_is_there_and_trains_nothing(at: Made) -> None:
     assert sorted(at.root.rglob("*.safetensors")) == before
     text = here("plan", "ends.toml")
     assert "5 runs, 3 finished; up to " in text.out
+    assert {(run["path"], run["kernel"]) for run in done.json["runs"][2:4]} == {("packed", "own layers")}
+    assert "expected path: packed (own layers), precision " in text.err
     assert "missing: checkpoint 'bert-tiny' is not on this machine" in text.err
 
 
 def test_show_tells_of_a_run_however_it_ended(at: Made) -> None:
     name = at.run(checkpoint="tiny")
     done = here("show", name[:10])
+    assert "\npath: packed (own layers, " in done.out and " on cpu\n" in done.out
+    assert here("show", name[:10], "--json").json["ran"]["memory_limits"] == []
     assert done.code == 0
     for part in (
         "finished: tiny, full, reviews, seed 0",

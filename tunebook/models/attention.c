@@ -158,29 +158,20 @@ static void transposed(const float *RESTRICT from, int length, int width, float 
     }
 }
 
-static void load_keys(const Call *call, int64_t start, int64_t head, int length, float *keys, float *values) {
-    for (int j = 0; j < length; j++) {
-        int64_t row = (start + j) * call->rest_stride + head * HD;
-        load(call->rest, row + call->key_at, call->is_bfloat16, keys + j * HD);
-        load(call->rest, row + call->value_at, call->is_bfloat16, values + j * HD);
-    }
-}
+/* One head of one text: `rows` queries over `length` keys, filled up to `width`. */
+typedef struct {
+    int64_t text, head, start;
+    int length, width, rows;
+} Item;
 
-static int64_t query_at(const Call *call, int64_t text, int64_t start, int64_t row, int64_t head) {
-    return (call->is_single ? text : start + row) * call->query_stride + head * HD;
-}
+/* What a call reads beside its inputs, and what it writes. */
+typedef struct {
+    const void *gradient;
+    void *mixed, *d_query, *d_rest;
+} Buffers;
 
-/* Queries from `row` on, at most ROWS; zeros stand for those that are not there. */
-static int load_queries(const Call *call, const void *from, int64_t stride, int64_t text, int64_t start, int row,
-                        int rows, int64_t head, float to[ROWS][HD]) {
-    int count = rows - row < ROWS ? rows - row : ROWS;
-    memset(to, 0, ROWS * HD * sizeof(float));
-    for (int r = 0; r < count; r++) {
-        int64_t at = (call->is_single ? text : start + row + r) * stride + head * HD;
-        load(from, at, call->is_bfloat16, to[r]);
-    }
-    return count;
-}
+/* Computes one item; `scratch` has room for `most` tokens of whatever it needs. */
+typedef void (*Work)(const Call *call, const Item *item, const Buffers *buffers, int most, float *scratch);
 
 static int up(int length) { return (length + VECTOR - 1) / VECTOR * VECTOR; }
 
@@ -193,116 +184,143 @@ static int longest_of(const Call *call) {
     return up(longest);
 }
 
-/* Mixed values, a row of heads * HD for each query, into `mixed`. Returns 1 where memory does not suffice. */
-int attend(const Call *call, void *mixed) {
-    int failed = 0;
-    int64_t width_out = call->heads * HD;
-    int most = longest_of(call);
+static Item item_at(const Call *call, int64_t number) {
+    Item item = {.text = number / call->heads, .head = number % call->heads};
+    item.start = call->ends[item.text];
+    item.length = (int)(call->ends[item.text + 1] - item.start);
+    item.width = up(item.length);
+    item.rows = call->is_single ? 1 : item.length;
+    return item;
+}
+
+/* Where the head's values of a query begin, in rows of `stride` values. */
+static int64_t query_at(const Call *call, const Item *item, int64_t stride, int row) {
+    return (call->is_single ? item->text : item->start + row) * stride + item->head * HD;
+}
+
+/* Where the head's values of a key begin among the projections, but for `key_at` or `value_at`. */
+static int64_t rest_at(const Call *call, const Item *item, int key) {
+    return (item->start + key) * call->rest_stride + item->head * HD;
+}
+
+static void load_keys(const Call *call, const Item *item, float *keys, float *values) {
+    for (int j = 0; j < item->length; j++) {
+        load(call->rest, rest_at(call, item, j) + call->key_at, call->is_bfloat16, keys + j * HD);
+        load(call->rest, rest_at(call, item, j) + call->value_at, call->is_bfloat16, values + j * HD);
+    }
+}
+
+/* Queries from `row` on, at most ROWS; zeros stand for those that are not there. */
+static int load_queries(const Call *call, const Item *item, const void *from, int64_t stride, int row,
+                        float to[ROWS][HD]) {
+    int count = item->rows - row < ROWS ? item->rows - row : ROWS;
+    memset(to, 0, ROWS * HD * sizeof(float));
+    for (int r = 0; r < count; r++) load(from, query_at(call, item, stride, row + r), call->is_bfloat16, to[r]);
+    return count;
+}
+
+static void attend_item(const Call *call, const Item *item, const Buffers *buffers, int most, float *scratch) {
+    int length = item->length, width = item->width;
+    float *keys = scratch, *values = keys + most * HD, *turned = values + most * HD;
+    float *shares = turned + most * HD, *keep = shares + ROWS * most;
+    load_keys(call, item, keys, values);
+    transposed(keys, length, width, turned);
+    for (int row = 0; row < item->rows; row += ROWS) {
+        float queries[ROWS][HD], out[ROWS][HD];
+        int count = load_queries(call, item, call->query, call->query_stride, row, queries);
+        times_columns(queries, turned, width, shares);
+        for (int r = 0; r < count; r++) {
+            softmax(shares + r * width, length, width, (float)call->scaling);
+            if (call->dropout > 0) {
+                masks(call, item->text, item->head, row + r, width, keep);
+                for (int j = 0; j < width; j++) shares[r * width + j] *= keep[j];
+            }
+        }
+        times_rows(shares, values, length, width, out);
+        for (int r = 0; r < count; r++)
+            store(out[r], buffers->mixed, query_at(call, item, call->heads * HD, row + r), call->is_bfloat16);
+    }
+}
+
+static void attend_backward_item(const Call *call, const Item *item, const Buffers *buffers, int most,
+                                 float *scratch) {
+    int length = item->length, width = item->width;
+    float *keys = scratch, *values = keys + most * HD, *turned_keys = values + most * HD;
+    float *turned_values = turned_keys + most * HD, *d_keys = turned_values + most * HD;
+    float *d_values = d_keys + most * HD, *shares = d_values + most * HD, *kept = shares + ROWS * most;
+    float *d_shares = kept + ROWS * most, *keep = d_shares + ROWS * most;
+    load_keys(call, item, keys, values);
+    transposed(keys, length, width, turned_keys);
+    transposed(values, length, width, turned_values);
+    memset(d_keys, 0, (size_t)length * HD * sizeof(float));
+    memset(d_values, 0, (size_t)length * HD * sizeof(float));
+    for (int row = 0; row < item->rows; row += ROWS) {
+        float queries[ROWS][HD], d_mixed[ROWS][HD], d_queries[ROWS][HD];
+        int count = load_queries(call, item, call->query, call->query_stride, row, queries);
+        load_queries(call, item, buffers->gradient, call->heads * HD, row, d_mixed);
+        times_columns(queries, turned_keys, width, shares);
+        times_columns(d_mixed, turned_values, width, d_shares);
+        memset(kept, 0, (size_t)ROWS * width * sizeof(float));
+        for (int r = 0; r < ROWS; r++) {
+            float *share = shares + r * width, *d_share = d_shares + r * width, *both = kept + r * width;
+            if (r >= count) {
+                memset(d_share, 0, width * sizeof(float));
+                continue;
+            }
+            softmax(share, length, width, (float)call->scaling);
+            if (call->dropout > 0) {
+                masks(call, item->text, item->head, row + r, width, keep);
+                for (int j = 0; j < width; j++) d_share[j] *= keep[j];
+                for (int j = 0; j < width; j++) both[j] = share[j] * keep[j];
+            } else {
+                memcpy(both, share, width * sizeof(float));
+            }
+            float dot = 0.0f;
+            for (int j = 0; j < width; j++) dot += share[j] * d_share[j];
+            for (int j = 0; j < width; j++) d_share[j] = share[j] * (d_share[j] - dot) * (float)call->scaling;
+        }
+        add_products(kept, (const float(*)[HD])d_mixed, length, width, d_values);
+        add_products(d_shares, (const float(*)[HD])queries, length, width, d_keys);
+        times_rows(d_shares, keys, length, width, d_queries);
+        for (int r = 0; r < count; r++)
+            store(d_queries[r], buffers->d_query, query_at(call, item, call->query_stride, row + r), call->is_bfloat16);
+    }
+    for (int j = 0; j < length; j++) {
+        store(d_keys + j * HD, buffers->d_rest, rest_at(call, item, j) + call->key_at, call->is_bfloat16);
+        store(d_values + j * HD, buffers->d_rest, rest_at(call, item, j) + call->value_at, call->is_bfloat16);
+    }
+}
+
+/* Every item, each by one thread with scratch of its own: `floats` of them for a token. Returns 1 where memory does
+ * not suffice. */
+static int for_each(const Call *call, Work work, const Buffers *buffers, int floats) {
+    int failed = 0, most = longest_of(call);
 #pragma omp parallel
     {
-        float *scratch = aligned_alloc(64, (size_t)most * (3 * HD + 2 * ROWS) * sizeof(float));
+        float *scratch = aligned_alloc(64, (size_t)most * floats * sizeof(float));
         if (scratch == NULL) {
 #pragma omp atomic write
             failed = 1;
         }
 #pragma omp for schedule(dynamic, 4)
-        for (int64_t item = 0; item < call->texts * call->heads; item++) {
+        for (int64_t number = 0; number < call->texts * call->heads; number++) {
             if (scratch == NULL) continue;
-            int64_t text = item / call->heads, head = item % call->heads, start = call->ends[text];
-            int length = (int)(call->ends[text + 1] - start), width = up(length);
-            int rows = call->is_single ? 1 : length;
-            float *keys = scratch, *values = keys + most * HD, *turned = values + most * HD;
-            float *shares = turned + most * HD, *keep = shares + ROWS * most;
-            load_keys(call, start, head, length, keys, values);
-            transposed(keys, length, width, turned);
-            for (int row = 0; row < rows; row += ROWS) {
-                float queries[ROWS][HD], out[ROWS][HD];
-                int count = load_queries(call, call->query, call->query_stride, text, start, row, rows, head, queries);
-                times_columns(queries, turned, width, shares);
-                for (int r = 0; r < count; r++) {
-                    softmax(shares + r * width, length, width, (float)call->scaling);
-                    if (call->dropout > 0) {
-                        masks(call, text, head, row + r, width, keep);
-                        for (int j = 0; j < width; j++) shares[r * width + j] *= keep[j];
-                    }
-                }
-                times_rows(shares, values, length, width, out);
-                for (int r = 0; r < count; r++) {
-                    int64_t to = (call->is_single ? text : start + row + r) * width_out + head * HD;
-                    store(out[r], mixed, to, call->is_bfloat16);
-                }
-            }
+            Item item = item_at(call, number);
+            work(call, &item, buffers, most, scratch);
         }
         free(scratch);
     }
     return failed;
 }
 
+/* Mixed values, a row of heads * HD for each query, into `mixed`. Returns 1 where memory does not suffice. */
+int attend(const Call *call, void *mixed) {
+    Buffers buffers = {.mixed = mixed};
+    return for_each(call, attend_item, &buffers, 3 * HD + 2 * ROWS);
+}
+
 /* From the gradient of the mixed values to those of queries, keys and values, laid out as these are. */
 int attend_backward(const Call *call, const void *gradient, void *d_query, void *d_rest) {
-    int failed = 0;
-    int64_t width_out = call->heads * HD;
-    int most = longest_of(call);
-#pragma omp parallel
-    {
-        float *scratch = aligned_alloc(64, (size_t)most * (6 * HD + 4 * ROWS) * sizeof(float));
-        if (scratch == NULL) {
-#pragma omp atomic write
-            failed = 1;
-        }
-#pragma omp for schedule(dynamic, 4)
-        for (int64_t item = 0; item < call->texts * call->heads; item++) {
-            if (scratch == NULL) continue;
-            int64_t text = item / call->heads, head = item % call->heads, start = call->ends[text];
-            int length = (int)(call->ends[text + 1] - start), width = up(length);
-            int rows = call->is_single ? 1 : length;
-            float *keys = scratch, *values = keys + most * HD, *turned_keys = values + most * HD;
-            float *turned_values = turned_keys + most * HD, *d_keys = turned_values + most * HD;
-            float *d_values = d_keys + most * HD, *shares = d_values + most * HD, *kept = shares + ROWS * most;
-            float *d_shares = kept + ROWS * most, *keep = d_shares + ROWS * most;
-            load_keys(call, start, head, length, keys, values);
-            transposed(keys, length, width, turned_keys);
-            transposed(values, length, width, turned_values);
-            memset(d_keys, 0, (size_t)length * HD * sizeof(float));
-            memset(d_values, 0, (size_t)length * HD * sizeof(float));
-            for (int row = 0; row < rows; row += ROWS) {
-                float queries[ROWS][HD], d_mixed[ROWS][HD], d_queries[ROWS][HD];
-                int count = load_queries(call, call->query, call->query_stride, text, start, row, rows, head, queries);
-                load_queries(call, gradient, width_out, text, start, row, rows, head, d_mixed);
-                times_columns(queries, turned_keys, width, shares);
-                times_columns(d_mixed, turned_values, width, d_shares);
-                memset(kept, 0, (size_t)ROWS * width * sizeof(float));
-                for (int r = 0; r < ROWS; r++) {
-                    float *share = shares + r * width, *d_share = d_shares + r * width, *both = kept + r * width;
-                    if (r >= count) {
-                        memset(d_share, 0, width * sizeof(float));
-                        continue;
-                    }
-                    softmax(share, length, width, (float)call->scaling);
-                    if (call->dropout > 0) {
-                        masks(call, text, head, row + r, width, keep);
-                        for (int j = 0; j < width; j++) d_share[j] *= keep[j];
-                        for (int j = 0; j < width; j++) both[j] = share[j] * keep[j];
-                    } else {
-                        memcpy(both, share, width * sizeof(float));
-                    }
-                    float dot = 0.0f;
-                    for (int j = 0; j < width; j++) dot += share[j] * d_share[j];
-                    for (int j = 0; j < width; j++) d_share[j] = share[j] * (d_share[j] - dot) * (float)call->scaling;
-                }
-                add_products(kept, (const float(*)[HD])d_mixed, length, width, d_values);
-                add_products(d_shares, (const float(*)[HD])queries, length, width, d_keys);
-                times_rows(d_shares, keys, length, width, d_queries);
-                for (int r = 0; r < count; r++)
-                    store(d_queries[r], d_query, query_at(call, text, start, row + r, head), call->is_bfloat16);
-            }
-            for (int j = 0; j < length; j++) {
-                int64_t to = (start + j) * call->rest_stride + head * HD;
-                store(d_keys + j * HD, d_rest, to + call->key_at, call->is_bfloat16);
-                store(d_values + j * HD, d_rest, to + call->value_at, call->is_bfloat16);
-            }
-        }
-        free(scratch);
-    }
-    return failed;
+    Buffers buffers = {.gradient = gradient, .d_query = d_query, .d_rest = d_rest};
+    return for_each(call, attend_backward_item, &buffers, 6 * HD + 4 * ROWS);
 }

@@ -9,12 +9,10 @@ import numpy as np
 import torch
 
 from tunebook.environment import Hardware
+from tunebook.paths import Path, by_length
 
 if TYPE_CHECKING:
     from tunebook.data.tokens import TokenStore
-    from tunebook.paths import Path
-
-CHUNK_TEXTS = 1024
 
 
 def predict(
@@ -32,19 +30,17 @@ def predict(
     a pass is a function of the lengths alone. `between` is called between passes and may raise.
     """
     wanted = np.arange(len(store)) if texts is None else texts
-    order = wanted[np.argsort(-store.widths[wanted], kind="stable")]
     model = path.stack.model
     was_training = model.training
     model.eval()
     groups: list[np.ndarray] = []
     answers: list[np.ndarray] = []
     with torch.inference_mode(), hardware.autocast():
-        for start in range(0, len(order), CHUNK_TEXTS):
-            for group in path.passes(order[start : start + CHUNK_TEXTS], store, max_tokens=max_tokens):
-                between()
-                groups.append(group)
-                answers.append(path.logits(path.load(group, store)).cpu().numpy())
+        for group in by_length(path, wanted, store, max_tokens=max_tokens):
+            between()
+            groups.append(group)
+            answers.append(path.logits(path.load(group, store)).cpu().numpy())
     model.train(was_training)
     places = np.empty(len(store), np.int64)
-    places[np.concatenate(groups)] = np.arange(len(order))
+    places[np.concatenate(groups)] = np.arange(len(wanted))
     return np.concatenate(answers)[places[wanted]]

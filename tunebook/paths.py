@@ -7,7 +7,7 @@ rectangles. All paths give the same logits and gradients up to rounding; which o
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -225,21 +225,25 @@ class FeaturesPath:
         base = self.stack.model.base_model
         was_training = base.training
         base.eval()
-        order = np.argsort(-store.widths, kind="stable")
         found: torch.Tensor | None = None
         with torch.inference_mode(False), torch.no_grad(), self.hardware.autocast():
-            for start in range(0, len(order), _CHUNK_TEXTS):
-                some = order[start : start + _CHUNK_TEXTS]
-                for group in self.inner.passes(some, store, max_tokens=self.max_tokens):
-                    self.between()
-                    loaded = self.inner.load(group, store)
-                    rows = self.inner.read(loaded).float().cpu()
-                    if found is None:
-                        found = _kept(len(store.lengths), rows.shape[1])
-                    found[torch.from_numpy(loaded.windows)] = rows
+            for group in by_length(self.inner, np.arange(len(store)), store, max_tokens=self.max_tokens):
+                self.between()
+                loaded = self.inner.load(group, store)
+                rows = self.inner.read(loaded).float().cpu()
+                if found is None:
+                    found = _kept(len(store.lengths), rows.shape[1])
+                found[torch.from_numpy(loaded.windows)] = rows
         base.train(was_training)
         assert found is not None
         return found
+
+
+def by_length(path: Path, texts: np.ndarray, store: TokenStore, *, max_tokens: int) -> Iterator[np.ndarray]:
+    """The passes of any number of texts, `(texts,)`, longest first: a function of their lengths alone."""
+    order = texts[np.argsort(-store.widths[texts], kind="stable")]
+    for start in range(0, len(order), _CHUNK_TEXTS):
+        yield from path.passes(order[start : start + _CHUNK_TEXTS], store, max_tokens=max_tokens)
 
 
 def _kept(windows: int, width: int) -> torch.Tensor:

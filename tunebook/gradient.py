@@ -29,24 +29,21 @@ _CPU_OUT_OF_MEMORY = "can't allocate memory"
 class _Ahead:
     """The passes of a step, loaded before it begins."""
 
-    step: int
     limit: int | None
     texts: np.ndarray
     loaded: list[tuple[np.ndarray, Loaded]]
 
-    def is_for(self, step: int, limit: int | None, texts: np.ndarray) -> bool:
-        return (self.step, self.limit) == (step, limit) and np.array_equal(self.texts, texts)
+    def is_for(self, limit: int | None, texts: np.ndarray) -> bool:
+        return self.limit == limit and np.array_equal(self.texts, texts)
 
 
 class Gradient:
     """Adds up the gradient of the mean loss over a batch, whatever passes the batch is cut into.
 
-    `loading_seconds` is the time that was spent on laying out texts so far.
-
     `labels` are classes, `(texts,)`, or standardised scores where `num_classes` is 0. Dropout masks are functions of
     (seed, step, pass). A pass holds at most `limit_at(step)` tokens: what the settings say until memory runs out,
     then half as many from that step on. The limits are in the run's folder before the step is tried again, so that
-    a resumed run takes the same passes.
+    a resumed run takes the same passes. `loading_seconds` were spent on laying out texts so far.
     """
 
     def __init__(
@@ -105,9 +102,7 @@ class Gradient:
         begin = time.perf_counter()
         limit = self.limit_at(step)
         passes = self.path.passes(texts, self.store, max_tokens=limit)
-        self._ahead = _Ahead(
-            step, limit, texts, [(some, self.path.load(some, self.store)) for some in passes]
-        )
+        self._ahead = _Ahead(limit, texts, [(some, self.path.load(some, self.store)) for some in passes])
         self.loading_seconds += time.perf_counter() - begin
 
     def clear(self) -> None:
@@ -123,7 +118,7 @@ class Gradient:
 
     def _add(self, step: int, texts: np.ndarray) -> torch.Tensor:
         self._mode()
-        if self._ahead is None or not self._ahead.is_for(step, self.limit_at(step), texts):
+        if self._ahead is None or not self._ahead.is_for(self.limit_at(step), texts):
             self.prefetch(step, texts)
         assert self._ahead is not None
         loaded, self._ahead = self._ahead.loaded, None
@@ -139,13 +134,13 @@ class Gradient:
 
     def _lower(self, step: int, texts: np.ndarray) -> None:
         """Halve the limit from this step on, and keep that in the folder."""
-        limit = self.limit_at(step)
-        passes = self.path.passes(texts, self.store, max_tokens=limit)
         if isinstance(self.path, FeaturesPath):
             raise Failure(
                 "memory does not suffice to compute or keep the features of all texts; lower train.train_size or "
                 "train.micro_batch_tokens"
             )
+        limit = self.limit_at(step)
+        passes = self.path.passes(texts, self.store, max_tokens=limit)
         if all(len(some) == 1 for some in passes):
             longest = int(self.store.text_lengths[texts].max())
             raise Failure(

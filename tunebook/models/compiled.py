@@ -27,8 +27,8 @@ from tunebook.models.packing import Layout
 _SOURCE = Path(__file__).with_name("attention.c")
 # What -ffast-math allows, without its start-up code, which would flush denormals in the whole process.
 _FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffinite-math-only",
-          "-fassociative-math", "-fno-signed-zeros",
-          "-freciprocal-math", "-ffp-contract=fast", "-fopenmp", "-shared", "-fPIC")  # fmt: skip
+          "-fassociative-math", "-fno-signed-zeros", "-freciprocal-math", "-ffp-contract=fast",
+          "-fopenmp", "-shared", "-fPIC")  # fmt: skip
 _X86_FLAGS = ("-mprefer-vector-width=512",)
 _MOST_SECONDS = 60
 

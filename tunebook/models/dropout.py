@@ -10,16 +10,16 @@ import torch
 from torch import nn
 
 
+def torch_seed() -> int:
+    """A seed drawn from torch's random state."""
+    return int(torch.randint(2**62, ()))
+
+
 class Words:
     """A stream of random 16-bit words, a function of its seeds alone: nothing of it needs saving."""
 
     def __init__(self, *seeds: int) -> None:
         self._bits = np.random.SFC64(np.random.SeedSequence(seeds))
-
-    @classmethod
-    def from_torch(cls, *seeds: int) -> Words:
-        """A stream whose first seed is drawn from torch's random state."""
-        return cls(int(torch.randint(2**62, ())), *seeds)
 
     def seed(self) -> int:
         """A random number of 64 bits, to seed another stream with."""
@@ -40,7 +40,7 @@ class Words:
 class _WordDropout(torch.autograd.Function):
     @staticmethod
     def forward(context: Any, values: torch.Tensor, probability: float) -> torch.Tensor:
-        keep = Words.from_torch().keep(tuple(values.shape), probability, values.dtype)
+        keep = Words(torch_seed()).keep(tuple(values.shape), probability, values.dtype)
         context.save_for_backward(keep)
         context.scale = 1 / (1 - probability)
         return values.mul(keep).mul_(context.scale)

@@ -100,9 +100,8 @@ def lay_out(lengths: np.ndarray) -> Layout:
     ends = np.concatenate([[0], np.cumsum(full)])
     owners = np.repeat(np.arange(len(full)), full)
     columns_of = np.arange(ends[-1]) - ends[owners]
-    positions = np.where(
-        owners < len(lengths), columns_of, 0
-    )  # a filler may be longer than the longest text may be
+    # A filler may be longer than the model has positions for.
+    positions = np.where(owners < len(lengths), columns_of, 0)
     groups, spread, gather, places = [], [], np.empty(ends[-1], np.int64), 0
     for start, stop in _cut(full):
         width = _width(int(full[start:stop].max()))

@@ -165,8 +165,8 @@ def _is_plain(parts: Parts) -> bool:
 class Call(NamedTuple):
     """What one call of a layer works with, its values and weights apart; without `words` there is no dropout.
 
-    `attention` makes
-    what computes it, `GroupedAttention` or its like. A last layer computes only the first token of each text.
+    `attention` makes what computes it, `GroupedAttention` or its like. A last layer computes only the first token of
+    each text.
     """
 
     parts: Parts

@@ -18,7 +18,7 @@ from torch import nn
 from tunebook.models import grouped, post_norm
 from tunebook.models.attention import packed_attention
 from tunebook.models.compiled import CompiledAttention, Library, library
-from tunebook.models.dropout import Words
+from tunebook.models.dropout import Words, torch_seed
 from tunebook.models.grouped import GroupedAttention
 from tunebook.models.packing import Layout
 
@@ -110,7 +110,7 @@ class Stack:
             return layout.positions
         is_counted = ((ids != self._position_offset) & (layout.owners < layout.num_texts)).long()
         counted = is_counted.cumsum(0)
-        before = (counted - is_counted)[layout.first.long()]
+        before = (counted - is_counted)[layout.first]
         return (counted - before[layout.owners]) * is_counted + self._position_offset
 
     def _packed(self, *args: Any, **kwargs: Any) -> Any:
@@ -128,12 +128,12 @@ class Stack:
         """What the head reads, `(texts, width)`, float32, from embeddings `(tokens, width)`."""
         is_autocast = torch.is_autocast_enabled(hidden.device.type)
         dtype = torch.get_autocast_dtype(hidden.device.type) if is_autocast else hidden.dtype
-        seeds = torch.randint(2**62, ()).item() if self.module.training else None
+        seed = torch_seed() if self.module.training else None
         with torch.autocast(hidden.device.type, enabled=False):
             hidden = hidden.to(dtype)
             attention = self._attention(layout, dtype)
             for number, parts in enumerate(self._own):
-                words = Words(int(seeds), number) if seeds is not None else None
+                words = Words(seed, number) if seed is not None else None
                 is_last = number == len(self._own) - 1 and not self.reads_mean
                 hidden = post_norm.run(hidden, post_norm.Call(parts, layout, attention, is_last, words))
             read = hidden[: layout.num_texts] if not self.reads_mean else self._read(hidden, layout)

@@ -16,7 +16,7 @@ from tunebook import evaluate, paths
 from tunebook.data import batches
 from tunebook.environment import hardware
 from tunebook.models.stack import Stack
-from tunebook.paths import FeaturesPath, PaddedPath, choose
+from tunebook.paths import FeaturesPath, PaddedPath, choose, keeping_features
 
 Tiny = Callable[..., Path]
 CPU = hardware("cpu", "float32")
@@ -32,7 +32,7 @@ def test_kept_features_give_the_logits_of_the_whole_model(
     encoder.model.eval()
     texts = [*tiny.CORPUS[:9], " ".join(tiny.CORPUS[:8])]
     store = tokens(encoder, texts, max_length=24, long=long)
-    kept = choose(encoder, CPU, trains=encoder.head_names)
+    kept = keeping_features(choose(encoder, CPU), encoder, CPU, trains=encoder.head_names)
     assert isinstance(kept, FeaturesPath) and kept.name.endswith(", features kept")
     some = np.array([9, 2, 5, 0])
     with torch.no_grad():
@@ -45,7 +45,7 @@ def test_features_have_no_dropout(tiny_checkpoint: Tiny) -> None:
     """Also where the loop has the model in training mode."""
     encoder = load_encoder(tiny_checkpoint("bert"), dropout=0.5, attention_dropout=0.5)
     store, texts = store_of([20, 9, 4], avoid=encoder.pad_id), np.arange(3)
-    kept = choose(encoder, CPU, trains=encoder.head_names)
+    kept = keeping_features(choose(encoder, CPU), encoder, CPU, trains=encoder.head_names)
     encoder.model.train()
     features = kept.load(texts, store).inputs
     assert encoder.model.base_model.training, "the mode is as it was"
@@ -64,7 +64,7 @@ def test_features_too_many_for_memory_lie_in_a_file(
     found = []
     for limit in (paths._MOST_BYTES_IN_MEMORY, 10):
         monkeypatch.setattr(paths, "_MOST_BYTES_IN_MEMORY", limit)
-        kept = choose(encoder, CPU, trains=encoder.head_names)
+        kept = keeping_features(choose(encoder, CPU), encoder, CPU, trains=encoder.head_names)
         found.append(kept.load(texts, store).inputs)
     assert torch.equal(*found)
 
@@ -76,7 +76,7 @@ def test_a_head_that_reads_something_else_is_computed_whole(
     monkeypatch.setattr(
         Stack, "read_padded", lambda self, **inputs: self.model.base_model(**inputs)[0][:, -1]
     )
-    path = choose(encoder, CPU, trains=encoder.head_names)
+    path = keeping_features(choose(encoder, CPU), encoder, CPU, trains=encoder.head_names)
     assert path.name == "micro-batched" and path.note is not None
     assert "features are not kept: its kept logits differ from the whole ones" in path.note
 
@@ -98,10 +98,12 @@ def test_frozen_work_is_done_once(tiny_checkpoint: Tiny, tmp_path: Path) -> None
 def test_features_are_kept_only_where_nothing_below_the_head_trains(tiny_checkpoint: Tiny) -> None:
     encoder = load_encoder(tiny_checkpoint("bert"))
     head = set(encoder.head_names) | {"bert.pooler.dense.weight"}
-    assert choose(encoder, CPU, trains=head).name == "packed, features kept"
+    path = choose(encoder, CPU)
+    assert keeping_features(path, encoder, CPU, trains=head).name == "packed, features kept"
     for name in ("bert.encoder.layer.1.output.dense.bias", "bert.embeddings.LayerNorm.weight"):
-        assert choose(encoder, CPU, trains=head | {name}).name == "packed"
-    assert choose(encoder, CPU, trains=head, padding="stock").name == "stock"
+        assert keeping_features(path, encoder, CPU, trains=head | {name}).name == "packed"
+    stock = choose(encoder, CPU, padding="stock")
+    assert keeping_features(stock, encoder, CPU, trains=head).name == "stock"
 
 
 @pytest.mark.parametrize("family", ["bert", "modernbert", "deberta-v2"])

@@ -77,9 +77,10 @@ def load_encoder(
 
 
 def tokens(encoder: Encoder, texts: Sequence[Any], *, max_length: int = 32, long: str = "head") -> TokenStore:
-    from tunebook.data.tokens import tokenise_now
+    from tunebook.data.tokens import after, tokenise_now
 
-    return tokenise_now(texts, encoder.tokenizer.backend_tokenizer, max_length=max_length, long=long)
+    store = tokenise_now(texts, encoder.tokenizer.backend_tokenizer, max_length=max_length, long=long)
+    return after(encoder.virtual_ids, store)
 
 
 def build_loop(
@@ -109,16 +110,19 @@ def build_loop(
     given = [int(is_good(text)) for text in texts] if labels is None else labels
     values = np.array(given, np.int64 if label_names else np.float32)
     folder.mkdir(parents=True, exist_ok=True)
-    row = methods.method(method)
-    recipe = row.function(encoder, **row.settings(**(method_settings or {})).model_dump())
+    values_of_method = methods.method(method).settings(**(method_settings or {})).model_dump()
+    recipe = methods.apply(method, values_of_method, encoder, seed=seed)
     held = [texts[index] for index in validation]
     settings = TrainSpec(**{"min_steps": 0, "epochs": 1, "precision": "float32", **train})
     chosen = hardware("cpu", settings.precision)
-    path = paths.choose(encoder, chosen, padding=settings.padding, trains=recipe.learning_rates)
+    path = paths.choose(encoder, chosen, padding=settings.padding)
+    by_phase = [
+        paths.keeping_features(path, encoder, chosen, trains=phase.learning_rates) for phase in recipe.phases
+    ]
     return Loop(
         encoder,
         recipe,
-        path,
+        by_phase,
         Labelled(tokens(encoder, texts, long=long), values),
         Labelled(tokens(encoder, held, long=long), values[list(validation)]) if held else None,
         settings=settings,

@@ -95,6 +95,7 @@ def _finetune(prepared: Prepared, book: Book, options: Options, control: Control
     encoder = load_encoder(prepared)
     loop = build_loop(prepared, book, encoder, hardware, control)
     _record_environment(prepared.folder, loop, options)
+    trained = trainable_parameters(encoder, loop.recipe)
     state = loop.run()
     optimizer_digest = _digest_tensors(loop)
     loop.finish()
@@ -105,10 +106,10 @@ def _finetune(prepared: Prepared, book: Book, options: Options, control: Control
         "train_loss": _last_epoch_loss(prepared.folder, loop.plan.steps_per_epoch),
         "max_length": loop.train.store.meta["max_length"],
         "optimizer_sha256": optimizer_digest,
-        "trainable_parameters": trainable_parameters(encoder, loop.recipe),
+        "trainable_parameters": trained,
     }
     logits, cut = _predict_splits(prepared, book, encoder, loop)
-    weights = _save_weights(prepared.folder, encoder, keep=options.keep == "best")
+    weights = _save_weights(prepared, encoder, loop.recipe, keep=options.keep == "best")
     return _seal(prepared, {**result, **weights, "cut_texts": cut}, logits)
 
 
@@ -137,15 +138,19 @@ def build_loop(
     from tunebook.train import Loop
 
     chosen, settings = prepared.spec.method, prepared.spec.train
-    recipe = methods.method(chosen.name).function(encoder, **chosen.settings)
-    path = paths.choose(
-        encoder,
-        hardware,
-        padding=settings.padding,
-        trains=recipe.learning_rates,
-        max_tokens=settings.micro_batch_tokens,
-        between=lambda: control.check("computing features"),
-    )
+    recipe = methods.apply(chosen.name, chosen.settings, encoder, seed=prepared.spec.seed)
+    path = paths.choose(encoder, hardware, padding=settings.padding)
+    by_phase = [
+        paths.keeping_features(
+            path,
+            encoder,
+            hardware,
+            trains=phase.learning_rates,
+            max_tokens=settings.micro_batch_tokens,
+            between=lambda: control.check("computing features"),
+        )
+        for phase in recipe.phases
+    ]
     splits = prepared.dataset.splits
     tokenised = {
         name: labelled(prepared, book, encoder, splits[name], control)
@@ -155,7 +160,7 @@ def build_loop(
     return Loop(
         encoder,
         recipe,
-        path,
+        by_phase,
         tokenised["train"],
         tokenised.get("validation"),
         settings=settings,
@@ -174,6 +179,7 @@ def labelled(prepared: Prepared, book: Book, encoder: Encoder, split: Split, con
         UsageError: `max_length` is more than the checkpoint has positions for.
         Interrupted: a signal asked to stop.
     """
+    from tunebook.data.tokens import after
     from tunebook.data.windows import bare_copy
     from tunebook.train import Labelled
 
@@ -193,16 +199,16 @@ def labelled(prepared: Prepared, book: Book, encoder: Encoder, split: Split, con
         cache=book.cache,
         progress=lambda done, texts: control.check(f"tokenising, {done} of {texts} texts"),
     )
-    return Labelled(store, split.labels)
+    return Labelled(after(encoder.virtual_ids, store), split.labels)
 
 
 def trainable_parameters(encoder: Encoder, recipe: methods.Recipe) -> dict[str, int]:
-    """How many values train, in the encoder and in the head."""
+    """How many values train, in the encoder and in the head; ask before the loop's end drops some."""
     head = set(encoder.head_names)
     sizes = {
         name: parameter.numel()
         for name, parameter in encoder.model.named_parameters()
-        if name in recipe.learning_rates
+        if name in recipe.trained_names
     }
     return {
         "encoder": sum(size for name, size in sizes.items() if name not in head),
@@ -212,8 +218,9 @@ def trainable_parameters(encoder: Encoder, recipe: methods.Recipe) -> dict[str, 
 
 def _record_environment(folder: Path, loop: Loop, options: Options) -> None:
     """Store the environment, and refuse to continue in another one than the run began in."""
-    path = loop.gradient.path
-    current = environment.describe(loop.hardware, path=path.name, kernel=path.kernel)
+    path = loop.paths[0]
+    names = ", then ".join(dict.fromkeys(one.name for one in loop.paths))
+    current = environment.describe(loop.hardware, path=names, kernel=path.kernel)
     if path.note is not None:
         current["note"] = path.note
     before = book_folder.read_json(folder / "environment.json")
@@ -267,16 +274,35 @@ def _digest_tensors(loop: Loop) -> str:
     return digest.hexdigest()
 
 
-def _save_weights(folder: Path, encoder: Encoder, *, keep: bool) -> dict[str, Any]:
-    """The selected weights in the layout that `from_pretrained` and `pipeline` read; their size and digest."""
-    staged = folder / ".tmp-weights"
+def _save_weights(
+    prepared: Prepared, encoder: Encoder, recipe: methods.Recipe, *, keep: bool
+) -> dict[str, Any]:
+    """What was learned: the whole model as `from_pretrained` reads it, or what is apart from the checkpoint; its size
+    and digest."""
+    from tunebook.models import adapter
+    from tunebook.saved_state import is_whole
+
+    assert prepared.checkpoint is not None
+    staged = prepared.folder / ".tmp-weights"
     shutil.rmtree(staged, ignore_errors=True)
-    encoder.model.save_pretrained(staged)
+    staged.mkdir()
+    if is_whole(encoder, recipe):
+        encoder.model.save_pretrained(staged)
+        weights = staged / book_folder.WHOLE
+    else:
+        adapter.write(
+            staged,
+            encoder,
+            recipe.adapter or adapter.Adapter(),
+            recipe.trained_names,
+            checkpoint=prepared.checkpoint,
+            method=prepared.spec.method.model_dump(),
+        )
+        weights = staged / book_folder.ADAPTER
     encoder.tokenizer.save_pretrained(staged)
-    weights = staged / "model.safetensors"
     found = {"weights_bytes": weights.stat().st_size, "weights_sha256": durable.sha256_file(weights)}
     for path in sorted(staged.iterdir() if keep else ()):
-        durable.write_file(folder / path.name, path.read_bytes())
+        durable.write_file(prepared.folder / path.name, path.read_bytes())
     shutil.rmtree(staged)
     return found
 

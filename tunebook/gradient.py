@@ -14,6 +14,7 @@ from torch.nn import functional
 from tunebook import durable, optim
 from tunebook.environment import Hardware
 from tunebook.errors import Failure
+from tunebook.methods import Companion
 from tunebook.models.dropout import use_word_dropout
 from tunebook.models.embedding import use_row_embedding
 from tunebook.paths import FeaturesPath, Loaded, Path
@@ -57,12 +58,13 @@ class Gradient:
         seed: int,
         num_classes: int,
         encoder_dropout: bool,
+        companion: Companion | None,
         hardware: Hardware,
         folder: Folder,
     ) -> None:
         self.path, self.store, self.optimizer = path, store, optimizer
         self.settings, self.seed, self.hardware = settings, seed, hardware
-        self.num_classes, self.encoder_dropout = num_classes, encoder_dropout
+        self.num_classes, self.encoder_dropout, self.companion = num_classes, encoder_dropout, companion
         self.model = path.stack.model
         self._in_place: torch.Tensor | None = None
         if hardware.device.type == "cpu":
@@ -130,6 +132,8 @@ class Gradient:
                 loss = self._loss(self.path.logits(inputs), self.labels[torch.tensor(some)]) / denominator
                 loss.backward()  # type: ignore[no-untyped-call]
                 losses.append(loss.detach())
+        if self.companion is not None:  # not told with the losses, which compare across methods
+            self.companion.loss().backward()  # type: ignore[no-untyped-call]
         return torch.stack(losses).sum()
 
     def _lower(self, step: int, texts: np.ndarray) -> None:

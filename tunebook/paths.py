@@ -254,37 +254,42 @@ def _kept(windows: int, width: int) -> torch.Tensor:
         return torch.from_file(file.name, shared=True, size=windows * width).view(windows, width)
 
 
-def choose(
-    encoder: Encoder,
-    hardware: Hardware,
-    *,
-    padding: str = "auto",
-    trains: Container[str] | None = None,
-    max_tokens: int = 4096,
-    between: Callable[[], None] = lambda: None,
-    is_trained: bool = True,
-) -> Path:
+def choose(encoder: Encoder, hardware: Hardware, *, padding: str = "auto", is_trained: bool = True) -> Path:
     """The path for an encoder as it is now, its method applied: packed where the parity test allows, else rectangles.
 
     Call it while the model is on the CPU: there a test that fails breaks nothing. `padding` "stock" asks for the plain
-    padded path, as a comparison. Where no parameter below the head is one that `trains`, its work is done once for
-    each text, in passes of `max_tokens`. With `is_trained` false the model is only to predict.
+    padded path, as a comparison. With `is_trained` false the model is only to predict.
     """
     stack = Stack(encoder.model)
     if hardware.device.type != "cpu":  # tested is what will run
         stack.has_own_layers = False
     if padding == "stock":
         return PaddedPath(stack, hardware.device, encoder.pad_id, "stock")
-    sizes = {"pad_id": encoder.pad_id, "longest": encoder.longest}
-    fault = parity.packed_fault(stack, **sizes, with_gradients=is_trained)
-    path: PackedPath | PaddedPath = (
-        PackedPath(stack, hardware)
-        if fault is None
-        else PaddedPath(stack, hardware.device, encoder.pad_id, note=fault)
+    fault = parity.packed_fault(
+        stack, pad_id=encoder.pad_id, longest=encoder.longest, with_gradients=is_trained
     )
-    if trains is None or any(name in trains for name in stack.names_below_head):
+    if fault is None:
+        return PackedPath(stack, hardware)
+    return PaddedPath(stack, hardware.device, encoder.pad_id, note=fault)
+
+
+def keeping_features(
+    path: Path,
+    encoder: Encoder,
+    hardware: Hardware,
+    *,
+    trains: Container[str],
+    max_tokens: int = 4096,
+    between: Callable[[], None] = lambda: None,
+) -> Path:
+    """The path, or, where no parameter below the head is one that `trains`, one that does its work once for each text.
+
+    Call it while the model is on the CPU. The work is done in passes of `max_tokens`, `between` called between them.
+    """
+    assert isinstance(path, PackedPath | PaddedPath)
+    if path.name == "stock" or any(name in trains for name in path.stack.names_below_head):
         return path
-    if (fault := parity.features_fault(stack, **sizes)) is not None:
+    if fault := parity.features_fault(path.stack, pad_id=encoder.pad_id, longest=encoder.longest):
         return replace(path, note="; ".join(filter(None, (path.note, f"features are not kept: {fault}"))))
     return FeaturesPath(path, hardware, max_tokens, between)
 

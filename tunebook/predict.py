@@ -63,13 +63,15 @@ class Predictor:
         raise UsageError(f"expected {'two texts' if self.is_pair else 'a text'}, got {text!r:.80}")
 
     def _logits(self, texts: list[Any]) -> np.ndarray:
-        from tunebook.data.tokens import tokenise_now
+        from tunebook.data.tokens import after, tokenise_now
         from tunebook.evaluate import predict
 
         store = tokenise_now(
             texts, self.encoder.tokenizer.backend_tokenizer, max_length=self.max_length, long=self.long
         )
-        return predict(self.path, store, self.hardware, max_tokens=_PASS_TOKENS)
+        return predict(
+            self.path, after(self.encoder.virtual_ids, store), self.hardware, max_tokens=_PASS_TOKENS
+        )
 
     def _answer(self, text: Any, logits: np.ndarray) -> dict[str, Any]:
         import numpy as np
@@ -91,21 +93,13 @@ def load(folder: Path, *, device: str = "auto") -> Predictor:
         UsageError: the run is not finished, kept no weights, or is a baseline.
         IntegrityError: its weights are not the ones that were sealed.
     """
-    from tunebook import paths
-    from tunebook.models.load import load_finished
+    from tunebook import finished, paths
 
-    result = book_folder.read_result(folder)
-    if result is None:
-        raise UsageError(
-            f"{folder.name} is {book_folder.status(folder)}, not finished; run it again to go on"
-        )
-    if not (folder / "model.safetensors").is_file():
-        raise UsageError(f"{folder.name} has no weights: it is a baseline, or was run with --keep none")
-    book_folder.check_weights(folder, result["weights_sha256"])
-    declared = book_folder.read_json(folder / "run.json")
+    encoder, _ = finished.load(folder)
+    result, declared = book_folder.read_result(folder), book_folder.read_json(folder / "run.json")
+    assert result is not None
     settings = declared["spec"]["train"]
     hardware = environment.hardware(device, settings["precision"])
-    encoder = load_finished(folder)
     path = paths.choose(encoder, hardware, padding=settings.get("padding", "auto"), is_trained=False)
     encoder.model.to(hardware.device)
     return Predictor(

@@ -1,4 +1,4 @@
-"""What a snapshot holds of the tensors: the model as `from_pretrained` reads it, and the optimiser's moments."""
+"""What a snapshot holds of the tensors: what trains of the model, the optimiser's moments, what a companion remembers."""
 
 from __future__ import annotations
 
@@ -8,29 +8,57 @@ from typing import Any
 import torch
 
 from tunebook import optim
+from tunebook.methods import Recipe
+from tunebook.models import adapter
 from tunebook.models.load import Encoder
 
+_WHOLE = "model.safetensors"
+_TRAINED = "trained.safetensors"
 _OPTIMIZER = "optimizer.safetensors"
+_COMPANION = "companion.safetensors"
 
 
-def write(folder: Path, encoder: Encoder, optimizer: torch.optim.Optimizer) -> None:
-    """Write weights, configuration, tokenizer and the optimiser's state; safetensors and JSON, never a pickle."""
+def is_whole(encoder: Encoder, recipe: Recipe) -> bool:
+    """Whether everything trains: then a model is stored as `from_pretrained` reads it, else what trains alone."""
+    return recipe.adapter is None and recipe.trained_names.issuperset(encoder.parameter_names)
+
+
+def write(folder: Path, encoder: Encoder, recipe: Recipe, optimizer: torch.optim.Optimizer) -> None:
+    """Write weights, tokenizer and states; safetensors and JSON, never a pickle."""
     from safetensors.torch import save_file
 
-    encoder.model.save_pretrained(folder)
-    encoder.tokenizer.save_pretrained(folder)
+    if is_whole(encoder, recipe):
+        encoder.model.save_pretrained(folder)
+        encoder.tokenizer.save_pretrained(folder)
+    else:
+        save_file(_trained(encoder, recipe), folder / _TRAINED)
     save_file(optim.state(optimizer), folder / _OPTIMIZER)
+    if recipe.companion is not None:
+        save_file(recipe.companion.state(), folder / _COMPANION)
 
 
 def read_weights(snapshot: Path, model: Any) -> None:
-    """Put a snapshot's weights into the model."""
+    """Put a snapshot's weights into the model; what it does not hold never changed."""
     from safetensors.torch import load_file
 
-    model.load_state_dict(load_file(snapshot / "model.safetensors"))
+    if (snapshot / _WHOLE).is_file():
+        model.load_state_dict(load_file(snapshot / _WHOLE))
+    else:
+        adapter.fill(model, load_file(snapshot / _TRAINED))
 
 
-def read_optimizer(snapshot: Path, optimizer: torch.optim.Optimizer) -> None:
-    """Put a snapshot's moments into the optimiser."""
+def read_states(snapshot: Path, recipe: Recipe, optimizer: torch.optim.Optimizer) -> None:
+    """Put a snapshot's moments into the optimiser, and what the companion remembers into that."""
     from safetensors.torch import load_file
 
     optim.restore(optimizer, load_file(snapshot / _OPTIMIZER))
+    if recipe.companion is not None:
+        recipe.companion.restore(load_file(snapshot / _COMPANION))
+
+
+def _trained(encoder: Encoder, recipe: Recipe) -> dict[str, torch.Tensor]:
+    return {
+        name: parameter.detach().cpu().contiguous()
+        for name, parameter in encoder.model.named_parameters()
+        if name in recipe.trained_names
+    }

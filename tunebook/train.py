@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from pathlib import Path as Folder
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +50,7 @@ class Loop:
         self,
         encoder: Encoder,
         recipe: Recipe,
-        path: Path,
+        paths: Sequence[Path],
         train: Labelled,
         validation: Labelled | None,
         *,
@@ -70,19 +72,36 @@ class Loop:
         self.task = "classification" if label_names else "regression"
         self.select_on = settings.select_on or ("accuracy" if label_names else "pearson")
         self.mean, self.deviation = _scale(train.labels, self.task)
-        self.optimizer = optim.build(encoder.model, recipe.learning_rates, settings)
+        self.paths, self.ends = paths, _ends(recipe, self.plan.total_steps)
+        self.phase = 0
+        self._enter(0)
+        if recipe.companion is not None:
+            recipe.companion.begin(self.plan.total_steps)
+
+    def _enter(self, number: int) -> None:
+        """Begin a phase: what trains in it, its optimiser, and how its gradient is computed."""
+        self.phase, phase = number, self.recipe.phases[number]
+        self.optimizer = optim.build(self.encoder.model, phase.learning_rates, self.settings)
+        labels = self.train.labels
         self.gradient = Gradient(
-            path,
-            train.store,
-            (train.labels - self.mean) / self.deviation if self.task == "regression" else train.labels,
+            self.paths[number],
+            self.train.store,
+            (labels - self.mean) / self.deviation if self.task == "regression" else labels,
             optimizer=self.optimizer,
-            settings=settings,
-            seed=seed,
-            num_classes=len(label_names),
-            encoder_dropout=recipe.encoder_dropout,
-            hardware=hardware,
-            folder=folder,
+            settings=self.settings,
+            seed=self.seed,
+            num_classes=len(self.label_names),
+            encoder_dropout=phase.encoder_dropout,
+            companion=self.recipe.companion,
+            hardware=self.hardware,
+            folder=self.folder,
         )
+
+    def _enter_if_due(self) -> None:
+        """Begin the phase that the next step is in, unless it has begun."""
+        due = next((number for number, end in enumerate(self.ends) if self.state.step < end), self.phase)
+        if due != self.phase:
+            self._enter(due)
 
     # ---------------------------------------------------------------- the flow
 
@@ -146,19 +165,23 @@ class Loop:
         state, settings = self.state, self.settings
         self.meter.start()
         texts = self._texts_at(state.step)
-        scale = optim.scale_at(state.step, self.plan.total_steps, settings)
+        begin, end = (0, *self.ends)[self.phase], self.ends[self.phase]
+        scale = optim.scale_at(state.step - begin, end - begin, settings)
         optim.set_scale(self.optimizer, scale)
         on_device, tokens = self.gradient.add(state.step, texts)
-        if state.step + 1 < self.plan.total_steps:
+        if state.step + 1 < end:
             self.gradient.prefetch(state.step + 1, self._texts_at(state.step + 1))
         loss = float(on_device)
         norm = optim.step(self.optimizer, loss=loss, max_grad_norm=settings.max_grad_norm)
         is_finite = math.isfinite(loss) and math.isfinite(norm)
+        if is_finite and self.recipe.companion is not None:
+            self.recipe.companion.after_step(state.step)
         self.gradient.clear()
         self.meter.stop(samples=len(texts), tokens=tokens, loading_seconds=self.gradient.loading_seconds)
         state.step += 1
         state.bad_steps = 0 if is_finite else state.bad_steps + 1
         self._log_step(loss, norm, scale, texts if not is_finite else None)
+        self._enter_if_due()
         if state.bad_steps == BAD_STEPS_TO_DIVERGE:
             raise Diverged(
                 f"the loss or its gradient was not finite in {BAD_STEPS_TO_DIVERGE} steps in a row, up to step "
@@ -239,7 +262,7 @@ class Loop:
         self.control.saved()
 
     def _fill(self, folder: Folder) -> None:
-        saved_state.write(folder, self.encoder, self.optimizer)
+        saved_state.write(folder, self.encoder, self.recipe, self.optimizer)
         durable.write_json(folder / "train_state.json", asdict(self.state))
         durable.write_json(folder / "trainer_state.json", self._trainer_state())
 
@@ -259,16 +282,20 @@ class Loop:
         found = snapshots.latest_snapshot(self.folder)
         if found is not None:
             self._saved_step, snapshot = found
-            saved_state.read_weights(snapshot, self.encoder.model)
-            saved_state.read_optimizer(snapshot, self.optimizer)
             self.state = State(**json.loads((snapshot / "train_state.json").read_bytes()))
+            self._enter_if_due()
+            saved_state.read_weights(snapshot, self.encoder.model)
+            saved_state.read_states(snapshot, self.recipe, self.optimizer)
             self._kept = {self._saved_step, self.state.best_step or self._saved_step}
         durable.truncate_lines(self.folder / "metrics.jsonl", self.state.lines)
 
     def finish(self) -> None:
-        """Go back to the best snapshot, where validation chose one, and let scores leave their standardised units."""
+        """Go back to the best snapshot, where validation chose one, drop what only training needed, and let scores
+        leave their standardised units."""
         if self.state.best_step not in (None, self.state.step):
             saved_state.read_weights(self.folder / f"checkpoint-{self.state.best_step}", self.encoder.model)
+        if self.recipe.adapter is not None:
+            self.recipe.adapter.finish(self.encoder.model)
         if self.task == "regression":
             fold_scale(self.encoder.model, mean=self.mean, deviation=self.deviation)
             self.mean, self.deviation = 0.0, 1.0
@@ -279,6 +306,12 @@ def _scale(labels: np.ndarray, task: str) -> tuple[float, float]:
     if task == "classification":
         return 0.0, 1.0
     return float(labels.mean()), float(labels.std()) or 1.0
+
+
+def _ends(recipe: Recipe, total_steps: int) -> list[int]:
+    """The step at which each phase ends; one that is too short for a step is left out by ending where it begins."""
+    shares = list(accumulate(phase.share for phase in recipe.phases))
+    return [round(total_steps * share / shares[-1]) for share in shares]
 
 
 def _is_better(score: float | None, best: float | None, larger_is_better: bool) -> bool:

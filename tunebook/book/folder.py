@@ -12,7 +12,8 @@ from tunebook.errors import IntegrityError
 from tunebook.names import slug
 
 RESULT = "result.json"
-WEIGHTS = "model.safetensors"
+WHOLE = "model.safetensors"
+ADAPTER = "adapter_model.safetensors"
 _LOGS = ("metrics.jsonl", "cost.jsonl")
 
 
@@ -51,13 +52,18 @@ def seal(folder: Path, result: dict[str, Any]) -> None:
     durable.point("run.sealed")
 
 
+def weights_file(folder: Path) -> Path | None:
+    """The file with what a finished run learned: the whole model, or what is apart from its checkpoint."""
+    return next((folder / name for name in (WHOLE, ADAPTER) if (folder / name).is_file()), None)
+
+
 def check_weights(folder: Path, sha256: str) -> None:
     """Find a finished run's weights to be the ones that its result names by their sha256.
 
     Raises:
         IntegrityError: they are missing or others.
     """
-    weights = folder / WEIGHTS
+    weights = weights_file(folder) or folder / WHOLE
     if not weights.is_file() or durable.sha256_file(weights) != sha256:
         raise IntegrityError(
             f"{weights} is damaged or missing: expected sha256 {sha256}; `tunebook run --fresh` makes it anew"

@@ -84,6 +84,28 @@ class TokenStore:
         return self.ids[self.offsets[index] : self.offsets[index + 1]]
 
 
+def after(virtual_ids: Sequence[int], store: TokenStore) -> TokenStore:
+    """The store with some ids before each of its windows, of type 0; the store itself where there are none."""
+    import numpy as np
+
+    count = len(virtual_ids)
+    if not count:
+        return store
+    starts = store.offsets[:-1] + count * np.arange(len(store.lengths))
+    places = np.repeat(starts - store.offsets[:-1] + count, store.lengths) + np.arange(len(store.ids))
+
+    def spread(values: Array, dtype: Any) -> Array:
+        found = np.zeros(len(values) + count * len(starts), dtype)
+        found[places] = values
+        return found
+
+    ids = spread(store.ids, np.int32)
+    ids[starts[:, None] + np.arange(count)] = virtual_ids
+    type_ids = None if store.type_ids is None else spread(store.type_ids, np.uint8)
+    offsets = store.offsets + count * np.arange(len(store.offsets))
+    return TokenStore(ids, offsets, store.first_window, type_ids, store.meta)
+
+
 def open_store(folder: Path) -> TokenStore:
     """The token store of a folder, its arrays memory-mapped."""
     import numpy as np

@@ -8,27 +8,94 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from tunebook.registry import lookup, scan
 
+if TYPE_CHECKING:
+    import torch
+
+    from tunebook.models.adapter import Adapter
+    from tunebook.models.load import Encoder
+
+Targets = (
+    Literal["attention", "all_linear"]
+    | Annotated[list[Literal["query", "key", "value", "out", "up", "down"]], Field(min_length=1)]
+)
+"""Where low-rank methods act: on queries and values, on every linear map of a layer, or on those that are named."""
+
+_APART = 0x5EED
+"""Keeps the random values of what a method adds apart from those of the head, which the seed itself gives."""
+
 
 @dataclass(frozen=True)
-class Recipe:
-    """What a method decided about an encoder.
+class Phase:
+    """A part of training: what trains in it, and how fast.
 
-    `learning_rates` maps the name of every parameter that trains to its learning rate (per step, before the
-    schedule); parameters that are not named are frozen. `encoder_dropout` says whether dropout acts inside the
-    encoder while training; the head's own dropout always does.
+    `learning_rates` maps the name of every parameter that trains to its learning rate (the peak, per step, before the
+    schedule, which begins anew with each phase); parameters that are not named are frozen. `encoder_dropout` says
+    whether dropout acts inside the encoder; the head's own dropout always does. `share` is the part of all steps
+    that it takes, 0 to 1.
     """
 
     learning_rates: Mapping[str, float]
     encoder_dropout: bool = True
+    share: float = 1.0
+
+
+class Companion(Protocol):
+    """What acts on the parameters beside the optimiser, where a method's definition has such a thing."""
+
+    def begin(self, total_steps: int) -> None:
+        """Called once, before the first step or the first one after resuming."""
+
+    def loss(self) -> torch.Tensor:
+        """A term, shape `()`, whose gradient is added to that of each step's loss."""
+
+    def after_step(self, step: int) -> None:
+        """Called after the optimiser's step number `step` (from 0), while the gradients are still there."""
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """What it remembers, as named tensors of any shape, for a snapshot."""
+
+    def restore(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Put back what `state` gave, tensors of the same shapes."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a method decided about an encoder: its phases, one after the other.
+
+    `adapter` is how what was put into the model is stored apart from the checkpoint; None where a method trains
+    parameters that were there before.
+    """
+
+    phases: tuple[Phase, ...]
+    adapter: Adapter | None = None
+    companion: Companion | None = None
+
+    @classmethod
+    def adapting(
+        cls,
+        encoder: Encoder,
+        names: Iterable[str],
+        learning_rate: float,
+        adapter: Adapter,
+        companion: Companion | None = None,
+    ) -> Recipe:
+        """One phase, in which the adapter's parameters `names` and the head train at one rate."""
+        phase = Phase(dict.fromkeys([*names, *encoder.head_names], learning_rate))
+        return cls((phase,), adapter, companion)
+
+    @property
+    def trained_names(self) -> frozenset[str]:
+        """The parameters that train in any phase."""
+        return frozenset(name for phase in self.phases for name in phase.learning_rates)
 
 
 @dataclass(frozen=True)
@@ -82,3 +149,16 @@ def method(name: str) -> MethodRow:
         UsageError: there is none; the message names the nearest ones.
     """
     return lookup(rows(), name, "method")
+
+
+def apply(name: str, settings: Mapping[str, Any], encoder: Encoder, *, seed: int) -> Recipe:
+    """Put a method into an encoder, and get its recipe; first values of what is new are a function of `seed`.
+
+    Raises:
+        UsageError: the method has no meaning for this encoder, or a setting is out of its range.
+    """
+    import torch
+
+    torch.manual_seed(seed ^ _APART)
+    recipe: Recipe = method(name).function(encoder, **settings)
+    return recipe

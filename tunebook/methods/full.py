@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from tunebook.methods import Recipe
+from tunebook.methods import Phase, Recipe
 
 if TYPE_CHECKING:
     from tunebook.models.load import Encoder
@@ -22,4 +22,4 @@ def full(encoder: Encoder, *, learning_rate: Annotated[float, Field(gt=0, le=1)]
 
     Source: Devlin et al. 2019, BERT, arXiv 1810.04805, section 4 and appendix A.3.
     """
-    return Recipe({name: learning_rate for name in encoder.parameter_names})
+    return Recipe((Phase(dict.fromkeys(encoder.parameter_names, learning_rate)),))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from tunebook.methods import Recipe
+from tunebook.methods import Phase, Recipe
 
 if TYPE_CHECKING:
     from tunebook.models.load import Encoder
@@ -24,4 +24,4 @@ def linear_probe(encoder: Encoder, *, learning_rate: Annotated[float, Field(gt=0
 
     Source: Alain and Bengio 2016, Understanding intermediate layers using linear classifier probes, arXiv 1610.01644.
     """
-    return Recipe({name: learning_rate for name in encoder.head_names}, encoder_dropout=False)
+    return Recipe((Phase(dict.fromkeys(encoder.head_names, learning_rate), encoder_dropout=False),))

@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import pad, scaled_dot_product_attention
 
 from tunebook.models.packing import Group, Layout
 
 NAME = "tunebook_packed"
+PREFIXED = "tunebook_prefixed"
 
 
 @contextmanager
@@ -32,6 +33,49 @@ def packed_attention(config: Any) -> Iterator[None]:
         yield
     finally:
         config._attn_implementation = before
+
+
+def use_prefixes(config: Any) -> None:
+    """Let a model with this configuration see the prefixes of its attention modules when it is called padded."""
+    from transformers import AttentionInterface
+    from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+
+    AttentionInterface.register(PREFIXED, attend_padded)
+    AttentionMaskInterface.register(PREFIXED, sdpa_mask)
+    config._attn_implementation = PREFIXED
+
+
+def attend_padded(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, None]:
+    """Mixed values `(texts, tokens, heads, head_width)` for `query`, `key` and `value`
+    `(texts, heads, tokens, head_width)`: attention over a module's prefix and the text."""
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+    key, value, attention_mask = _after_prefix(module, key, value, attention_mask)
+    mixed: tuple[torch.Tensor, None] = sdpa_attention_forward(
+        module, query, key, value, attention_mask, **kwargs
+    )
+    return mixed
+
+
+def _after_prefix(
+    module: Any, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+    """Keys, values `(texts, heads, tokens, head_width)` and mask `(..., tokens)` with the module's prefix before."""
+    if not hasattr(module, "prefix"):
+        return key, value, mask
+    texts, heads, _, width = key.shape
+    rows = module.prefix().to(key.dtype)
+    split = rows.view(2, 1, -1, heads, width).transpose(2, 3).expand(-1, texts, -1, -1, -1)
+    if mask is not None:
+        mask = pad(mask, (rows.shape[1], 0), value=0.0 if mask.is_floating_point() else 1)
+    return torch.cat([split[0], key], 2), torch.cat([split[1], value], 2), mask
 
 
 def no_mask(*args: Any, **kwargs: Any) -> None:
@@ -56,10 +100,13 @@ def attend(
     `sliding_window` is what ModernBERT hands over: a token sees those less than so many places away.
     """
     rows = [part[0].transpose(0, 1) for part in (query, key, value)]
-    if query.device.type == "cuda" and dropout == 0 and query.dtype in (torch.bfloat16, torch.float16):
+    is_half = query.dtype in (torch.bfloat16, torch.float16)
+    if query.device.type == "cuda" and dropout == 0 and is_half and not hasattr(module, "prefix"):
         return _varlen(rows, layout, scaling, sliding_window)[None], None
     spread = [part.index_select(0, layout.spread) for part in rows]
-    mixed = torch.cat([_grouped(group, spread, scaling, dropout, sliding_window) for group in layout.groups])
+    mixed = torch.cat(
+        [_grouped(module, group, spread, scaling, dropout, sliding_window) for group in layout.groups]
+    )
     return mixed.index_select(0, layout.gather)[None], None
 
 
@@ -92,7 +139,12 @@ def _varlen(
 
 
 def _grouped(
-    group: Group, spread: list[torch.Tensor], scaling: float, dropout: float, sliding_window: int | None
+    module: torch.nn.Module,
+    group: Group,
+    spread: list[torch.Tensor],
+    scaling: float,
+    dropout: float,
+    sliding_window: int | None,
 ) -> torch.Tensor:
     """One rectangle's mixed values `(its places, heads, head_width)`."""
     query, key, value = (
@@ -101,9 +153,8 @@ def _grouped(
         .transpose(1, 2)
         for part in spread
     )
-    mixed = scaled_dot_product_attention(
-        query, key, value, attn_mask=_sees(group, sliding_window), dropout_p=dropout, scale=scaling
-    )
+    key, value, mask = _after_prefix(module, key, value, _sees(group, sliding_window))
+    mixed = scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout, scale=scaling)
     return mixed.transpose(1, 2).flatten(0, 1)
 
 

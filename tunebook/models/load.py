@@ -49,7 +49,12 @@ class Encoder:
     @property
     def longest(self) -> int:
         """The most tokens of one text, special tokens included, that the encoder has positions for."""
-        return token_limit(self.model.config, self.tokenizer)
+        return token_limit(self.model.config, self.tokenizer) - len(self.virtual_ids)
+
+    @property
+    def virtual_ids(self) -> tuple[int, ...]:
+        """The ids of what a method puts before every text; none for most methods."""
+        return tuple(getattr(self.model.get_input_embeddings(), "virtual_ids", ()))
 
 
 def token_limit(config: Any, tokenizer: Any) -> int:

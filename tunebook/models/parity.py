@@ -28,7 +28,7 @@ def packed_fault(stack: Stack, *, pad_id: int, longest: int, with_gradients: boo
     """
 
     def difference() -> str | None:
-        texts = _texts(stack.model.config, pad_id, longest)
+        texts = _texts(stack.model, pad_id, longest)
         padded = _outcome(stack.model, _padded(stack, texts, pad_id), with_gradients)
         packed = _outcome(stack.model, _packed(stack, texts), with_gradients)
         return _between(packed, padded, "packed", "padded")
@@ -40,7 +40,7 @@ def features_fault(stack: Stack, *, pad_id: int, longest: int) -> str | None:
     """Why the head cannot be computed from what `Stack.read_padded` says that it reads, or None where it can."""
 
     def difference() -> str | None:
-        inputs = _inputs(_texts(stack.model.config, pad_id, longest), stack.model.config, pad_id)
+        inputs = _inputs(_texts(stack.model, pad_id, longest), stack.model.config, pad_id)
         with torch.no_grad():
             whole = stack.model(**inputs).logits
             from_features = stack.head(stack.read_padded(**inputs))
@@ -79,13 +79,15 @@ def _between(found: Outcome, wanted: Outcome, here: str, there: str) -> str | No
     return None
 
 
-def _texts(config: Any, pad_id: int, longest: int) -> list[np.ndarray]:
-    """Token ids of a few texts, the same every time, longest first, without padding."""
+def _texts(model: Any, pad_id: int, longest: int) -> list[np.ndarray]:
+    """Token ids of a few texts, the same every time, longest first, without padding, after virtual ones if any."""
+    config, virtual = model.config, getattr(model.get_input_embeddings(), "virtual_ids", ())
     window = getattr(config, "sliding_window", None) or 0
     lengths = sorted((*_LENGTHS, *([window + _BEYOND_WINDOW] if window else [])), reverse=True)
     allowed = np.setdiff1d(np.arange(config.vocab_size), [pad_id])
     generator = np.random.default_rng(0)
-    return [generator.choice(allowed, min(length, longest)) for length in lengths]
+    texts = [generator.choice(allowed, min(length, longest)) for length in lengths]
+    return [np.concatenate([virtual, text]).astype(np.int64) for text in texts]
 
 
 def _types(config: Any, text: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from tunebook.models import effective
 from tunebook.models.dropout import Words
 from tunebook.models.packing import Layout
 
@@ -30,15 +31,15 @@ _TANH = ("NewGELUActivation", "FastGELUActivation", "GELUTanh", "PytorchGELUTanh
 
 @dataclass
 class Parts:
-    """The modules of a layer by what they do, and its dropout probabilities."""
+    """The modules of a layer by what they do, linear maps as `effective` knows them, and its dropout probabilities."""
 
-    query: nn.Linear
-    key: nn.Linear
-    value: nn.Linear
-    out: nn.Linear
+    query: nn.Module
+    key: nn.Module
+    value: nn.Module
+    out: nn.Module
     attention_norm: nn.LayerNorm
-    up: nn.Linear
-    down: nn.Linear
+    up: nn.Module
+    down: nn.Module
     output_norm: nn.LayerNorm
     num_heads: int
     gelu: str
@@ -47,26 +48,30 @@ class Parts:
     down_dropout: float
     _cast: Cast | None = field(default=None, repr=False)
 
-    def parameters(self) -> tuple[torch.Tensor, ...]:
-        """All sixteen, weights `(out, in)` and biases `(out,)`, in the order that `PostNormLayer` takes them in."""
-        modules = (
-            self.query,
-            self.key,
-            self.value,
-            self.out,
-            self.attention_norm,
-            self.up,
-            self.down,
-            self.output_norm,
-        )
-        return tuple(parameter for module in modules for parameter in (module.weight, module.bias))
+    def __post_init__(self) -> None:
+        """A norm with a trained copy is that copy."""
+        self.attention_norm = effective.norm(self.attention_norm)  # type: ignore[assignment]
+        self.output_norm = effective.norm(self.output_norm)  # type: ignore[assignment]
+
+    def weights(self) -> tuple[torch.Tensor, ...]:
+        """All sixteen as they act, weights `(out, in)` and biases `(out,)`, in the order of `_NAMES`."""
+        query, key, value, out, up, down = map(effective.linear, self._linears)
+        first, second = self.attention_norm, self.output_norm
+        norms = (first.weight, first.bias), (second.weight, second.bias)
+        return (*query, *key, *value, *out, *norms[0], *up, *down, *norms[1])
 
     def cast(self, dtype: torch.dtype) -> Cast:
-        """The weights of the products in `dtype`, made when a weight has changed since the last time."""
-        versions = (dtype, *(parameter._version for parameter in self.parameters()))
+        """The weights of the products in `dtype`, made when what they are made of has changed since the last time."""
+        sources = (parameter for linear in self._linears for parameter in linear.parameters())
+        versions = (dtype, *(parameter._version for parameter in sources))
         if self._cast is None or self._cast.versions != versions:
-            self._cast = Cast.of(self, dtype, versions)
+            with torch.no_grad():
+                self._cast = Cast.of(self, dtype, versions)
         return self._cast
+
+    @property
+    def _linears(self) -> tuple[nn.Module, ...]:
+        return self.query, self.key, self.value, self.out, self.up, self.down
 
 
 class Cast(NamedTuple):
@@ -83,8 +88,9 @@ class Cast(NamedTuple):
         """The weights of some parts as they are now."""
         three = (parts.query, parts.key, parts.value)
 
-        def cast(linear: nn.Linear) -> tuple[torch.Tensor, torch.Tensor]:
-            return linear.weight.detach().to(dtype), linear.bias.detach().to(dtype)
+        def cast(module: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
+            weight, bias = effective.linear(module)
+            return weight.detach().to(dtype), bias.detach().to(dtype)
 
         qkv = tuple(torch.cat(some) for some in zip(*map(cast, three), strict=True))
         return cls(versions, qkv, cast(parts.out), cast(parts.up), cast(parts.down))  # type: ignore[arg-type]
@@ -92,11 +98,13 @@ class Cast(NamedTuple):
 
 def parts_of(layer: nn.Module) -> Parts | None:
     """The parts of a layer of BERT's shape (BERT, RoBERTa, ELECTRA, ..., DistilBERT), or None for any other."""
+    if any(name.endswith("prefix") for name, _ in layer.named_modules()):
+        return None
     try:
         found = _bert_parts(layer) or _distilbert_parts(layer)
     except AttributeError:
         return None
-    return found if found is not None and _is_plain(found) else None
+    return found if found is not None and _is_known(found) else None
 
 
 def _bert_parts(layer: Any) -> Parts | None:
@@ -152,14 +160,12 @@ def _gelu(activation: Any) -> str:
     return "none" if name in ("GELUActivation", "GELU") else ""
 
 
-def _is_plain(parts: Parts) -> bool:
-    """Whether every part is the stock module with all its parameters: no adapter sits in it, nothing is missing."""
+def _is_known(parts: Parts) -> bool:
+    """Whether every part is one whose weights are known, with all its parameters: nothing else sits in it."""
     linears = (parts.query, parts.key, parts.value, parts.out, parts.up, parts.down)
     norms = (parts.attention_norm, parts.output_norm)
-    is_stock = all(type(part) is nn.Linear for part in linears) and all(
-        type(part) is nn.LayerNorm for part in norms
-    )
-    return is_stock and bool(parts.gelu) and all(part.bias is not None for part in (*linears, *norms))
+    is_stock = all(type(norm) is nn.LayerNorm and norm.bias is not None for norm in norms)
+    return is_stock and bool(parts.gelu) and all(map(effective.is_known, linears))
 
 
 class Call(NamedTuple):
@@ -178,7 +184,7 @@ class Call(NamedTuple):
 
 def run(hidden: torch.Tensor, call: Call) -> torch.Tensor:
     """A layer's output for `hidden` `(tokens, width)`: `(tokens, width)`, or of the last `(texts, width)`."""
-    output: torch.Tensor = PostNormLayer.apply(hidden, call, *call.parts.parameters())  # type: ignore[no-untyped-call]
+    output: torch.Tensor = PostNormLayer.apply(hidden, call, *call.parts.weights())  # type: ignore[no-untyped-call]
     return output
 
 

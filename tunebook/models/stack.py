@@ -44,7 +44,7 @@ class Stack:
     @cached_property
     def compiled(self) -> Library | None:
         """Attention in C for our own layers, compiled the first time it is asked for; None where it cannot be."""
-        return library(self._own[0].query.out_features // self._own[0].num_heads)
+        return library(self.model.config.hidden_size // self._own[0].num_heads)
 
     @property
     def names_below_head(self) -> tuple[str, ...]:

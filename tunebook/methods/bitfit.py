@@ -1,0 +1,42 @@
+"""BitFit: only biases train."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from tunebook.methods import Phase, Recipe
+
+if TYPE_CHECKING:
+    from tunebook.models.load import Encoder
+
+VERSION = 1
+
+
+def bitfit(
+    encoder: Encoder,
+    *,
+    biases: Literal["all", "query_and_up"] = "all",
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3,
+) -> Recipe:
+    """Train the biases of the encoder and the head: every map W x + b keeps its W.
+
+    `biases` "query_and_up" is the paper's small variant: those of the queries (b_q) and of the feed-forward's wide layer
+    (b_m2), which do as well there. `learning_rate` is the peak per step. A tenth of a percent of the parameters; the
+    backward pass computes no weight's gradient. Merges into a plain checkpoint.
+
+    Source: Ben Zaken, Goldberg and Ravfogel 2022, BitFit, arXiv 2106.10199, sections 3 and 4.
+    """
+    from tunebook.errors import UsageError
+    from tunebook.models import targets
+
+    found = [
+        name for name in encoder.parameter_names if name.endswith("bias") and name not in encoder.head_names
+    ]
+    if biases == "query_and_up":
+        modules = tuple(f"{name}." for name in targets.names(encoder, ("query", "up")))
+        found = [name for name in found if name.startswith(modules) or name.endswith(".q_bias")]
+    if not found:
+        raise UsageError(f"bitfit: this {encoder.family} has no biases in its encoder")
+    return Recipe((Phase(dict.fromkeys([*found, *encoder.head_names], learning_rate)),))

@@ -1,0 +1,36 @@
+"""Bottleneck adapters: small layers between the frozen ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from tunebook.methods import Recipe
+
+if TYPE_CHECKING:
+    from tunebook.models.load import Encoder
+
+VERSION = 1
+
+
+def bottleneck_adapter(
+    encoder: Encoder,
+    *,
+    size: Annotated[int, Field(ge=1, le=4096)] = 64,
+    placement: Literal["houlsby", "pfeiffer"] = "houlsby",
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3,
+) -> Recipe:
+    """Train h + W_up gelu(W_down h + b_down) + b_up after frozen maps, with `size` values in the middle, and the head.
+
+    `placement` "houlsby" has one after attention's output and one after the feed-forward layer, "pfeiffer" the latter
+    alone. 64 and both places are the first source's. `learning_rate` is the peak per step, for all that is new. Adds
+    about 2 * size * width values a place, and their products to every pass; cannot be merged.
+
+    Source: Houlsby et al. 2019, arXiv 1902.00751; Pfeiffer et al. 2021, AdapterFusion, arXiv 2005.00247.
+    """
+    from tunebook.models.bottleneck import BottleneckAdapter, add_bottlenecks
+
+    parts = ("out", "down") if placement == "houlsby" else ("down",)
+    names = add_bottlenecks(encoder, parts, size)
+    return Recipe.adapting(encoder, names, learning_rate, BottleneckAdapter())

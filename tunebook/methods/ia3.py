@@ -1,0 +1,36 @@
+"""(IA)^3: learned scales of keys, values and the feed-forward layer's inside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from tunebook.methods import Recipe
+
+if TYPE_CHECKING:
+    from tunebook.models.load import Encoder
+
+VERSION = 1
+
+
+def ia3(encoder: Encoder, *, learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-2) -> Recipe:
+    """Train vectors that scale keys (l_k * K), values (l_v * V) and what enters the second feed-forward map; and the head.
+
+    All start at one. Where queries, keys and values are one map, its whole output is scaled. `learning_rate` is the
+    peak per step; few values far from zero want a large one (the source: 3e-3 with Adafactor, which scales it by the
+    parameter). Hundredths of a percent of the parameters. Merges into a plain checkpoint.
+
+    Source: Liu et al. 2022, Few-shot parameter-efficient fine-tuning is better and cheaper, arXiv 2205.05638, section 3.3.
+    """
+    from peft import IA3Config
+
+    from tunebook.models import targets
+    from tunebook.models.peft_adapter import PeftAdapter
+
+    down = targets.names(encoder, ("down",))
+    config = IA3Config(
+        target_modules=targets.names(encoder, ("key", "value")) + down, feedforward_modules=down
+    )
+    adapter = PeftAdapter(encoder, config)
+    return Recipe.adapting(encoder, adapter.names, learning_rate, adapter)

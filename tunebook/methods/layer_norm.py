@@ -1,0 +1,30 @@
+"""LayerNorm tuning: only the norms train."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from tunebook.methods import Recipe
+
+if TYPE_CHECKING:
+    from tunebook.models.load import Encoder
+
+VERSION = 1
+
+
+def layer_norm(encoder: Encoder, *, learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3) -> Recipe:
+    """Train gain and bias of every layer normalisation of the encoder, and the head.
+
+    `learning_rate` is the peak per step; as for other vectors, ten times and more that of `full`. A few hundredths of a
+    percent of the parameters. Merges into a plain checkpoint.
+
+    Source: Zhao et al. 2024, Tuning LayerNorm in attention, arXiv 2312.11420; Qi et al. 2022, arXiv 2211.08682.
+    """
+    from peft import LNTuningConfig
+
+    from tunebook.models.peft_adapter import PeftAdapter, norm_names
+
+    adapter = PeftAdapter(encoder, LNTuningConfig(target_modules=norm_names(encoder)))
+    return Recipe.adapting(encoder, adapter.names, learning_rate, adapter)

@@ -1,0 +1,38 @@
+"""Prefix tuning: learned keys and values before those of the text, in every layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from tunebook.methods import Recipe
+
+if TYPE_CHECKING:
+    from tunebook.models.load import Encoder
+
+VERSION = 1
+
+
+def prefix_tuning(
+    encoder: Encoder,
+    *,
+    length: Annotated[int, Field(ge=1, le=512)] = 20,
+    hidden: Annotated[int, Field(ge=0, le=8192)] = 0,
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-2,
+) -> Recipe:
+    """Train `length` keys and values of every layer, softmax(q [K_p; K]^T) [V_p; V], and the head.
+
+    A prefix takes no positions: texts are as long as without it. With `hidden` over 0 a network with so many hidden
+    units makes it while training, tanh between its two layers, and is dropped afterwards (Li and Liang); 0 trains it as
+    it is (P-tuning v2), 20 and 1e-2, the peak per step, are within that source's ranges. Adds 2 * length * width values
+    a layer, and their scores to attention; cannot be merged. Families that share layers share the prefix.
+
+    Source: Li and Liang 2021, Prefix-tuning, arXiv 2101.00190; Liu et al. 2022, P-tuning v2, arXiv 2110.07602.
+    """
+    from tunebook.models.prefix import add_prefixes
+
+    before = set(encoder.parameter_names)
+    adapter = add_prefixes(encoder, length, std=0.02, hidden=hidden)
+    names = [name for name in encoder.parameter_names if name not in before]
+    return Recipe.adapting(encoder, names, learning_rate, adapter)

@@ -1,0 +1,62 @@
+"""AdaLoRA's part beside the optimiser: the orthogonality term, and the ranks that are given and taken, by `peft`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+_REMEMBERED = ("ipt", "exp_avg_ipt", "exp_avg_unc")
+_PATTERN = "rank_pattern"
+
+
+class RankAllocation:
+    """Runs `peft`'s allocator over the steps of a run, of which `first_share` warm up and `last_share` keep the ranks."""
+
+    def __init__(self, tuner: Any, *, first_share: float, last_share: float) -> None:
+        self.tuner, self.first_share, self.last_share = tuner, first_share, last_share
+        self.config, self.allocator = tuner.peft_config["default"], tuner.rankallocator
+
+    def begin(self, total_steps: int) -> None:
+        """Lay the allocator's schedule over the steps."""
+        self.config.total_step = total_steps
+        self.config.tinit = int(total_steps * self.first_share)
+        self.config.tfinal = int(total_steps * self.last_share)
+
+    def loss(self) -> torch.Tensor:
+        """The weighted mean over all P and Q of ||P^T P - I|| or ||Q Q^T - I||, shape `()`."""
+        terms = []
+        for name, value in self.tuner.model.named_parameters():
+            if "lora_A" in name or "lora_B" in name:
+                product = value @ value.T if "lora_A" in name else value.T @ value
+                terms.append(torch.linalg.norm(product - torch.eye(len(product), device=product.device)))
+        return self.config.orth_reg_weight * torch.stack(terms).mean()
+
+    def after_step(self, step: int) -> None:
+        """Weigh each value by its gradient, and zero what is over the budget of this step (from 0)."""
+        self.tuner.update_and_allocate(step)
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """The running means by parameter, each of its shape, and which values are kept, `(values,)` a matrix."""
+        found = {
+            f"{what}/{name}": tensor.detach().cpu().contiguous()
+            for what in _REMEMBERED
+            for name, tensor in getattr(self.allocator, what).items()
+        }
+        pattern = self.config.rank_pattern or {}
+        return found | {f"{_PATTERN}/{name}": torch.tensor(kept) for name, kept in pattern.items()}
+
+    def restore(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Put back what `state` gave, tensors of the same shapes."""
+        parameters = dict(self.tuner.model.named_parameters())
+        for what in _REMEMBERED:
+            getattr(self.allocator, what).clear()
+        pattern = {}
+        for key, tensor in tensors.items():
+            what, _, name = key.partition("/")
+            if what == _PATTERN:
+                pattern[name] = tensor.tolist()
+            else:
+                getattr(self.allocator, what)[name] = tensor.clone().to(parameters[name].device)
+        self.config.rank_pattern = pattern or None

@@ -1,0 +1,99 @@
+"""Methods that `peft` brings, put into a model by it and stored the way it stores them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from tunebook.models import targets
+from tunebook.models.adapter import Adapter, fill
+
+if TYPE_CHECKING:
+    from tunebook.models.load import Encoder
+
+_PREFIX = "base_model.model."
+
+
+class PeftAdapter(Adapter):
+    """An adapter of PEFT's: `PeftModel.from_pretrained(base, folder)` reads what is stored of it."""
+
+    def __init__(self, encoder: Encoder, config: Any) -> None:
+        """Put what `config` (a `PeftConfig`) says into the encoder's model, in place."""
+        from peft import PeftModel
+
+        self.settings = config
+        self.wrapped: Any = PeftModel(encoder.model, config)
+        self.names = frozenset(
+            name for name, parameter in encoder.model.named_parameters() if parameter.requires_grad
+        )
+
+    def finish(self, model: Any) -> None:
+        """Store AdaLoRA's matrices with the ranks that they began with: what was taken away is zero, and stays."""
+        if str(self.settings.peft_type.value) == "ADALORA":
+            self.settings.rank_pattern = None
+
+    def config(self, encoder: Encoder) -> dict[str, Any]:
+        """The values of `adapter_config.json` as PEFT writes it, sets in order; the head is saved beside it."""
+        values = self.settings.to_dict() | {"modules_to_save": head_modules(encoder), "inference_mode": True}
+        kept: dict[str, Any] = json.loads(json.dumps(values, default=sorted))
+        return kept
+
+    def tensors(self, encoder: Encoder, trained: Collection[str]) -> dict[str, torch.Tensor]:
+        """PEFT's tensors under PEFT's keys, and the head's, each of its parameter's shape."""
+        from peft import get_peft_model_state_dict
+
+        head = set(encoder.head_names) & set(trained)
+        found: dict[str, torch.Tensor] = get_peft_model_state_dict(self.wrapped, save_embedding_layers=False)
+        return found | {
+            _PREFIX + name: value for name, value in encoder.model.named_parameters() if name in head
+        }
+
+    def load(self, encoder: Encoder, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Put back what `tensors` gave, each of the same shape."""
+        from peft import set_peft_model_state_dict
+
+        head = {_PREFIX + name for name in encoder.head_names}
+        set_peft_model_state_dict(
+            self.wrapped, {key: value for key, value in tensors.items() if key not in head}
+        )
+        fill(
+            encoder.model, {key.removeprefix(_PREFIX): value for key, value in tensors.items() if key in head}
+        )
+
+    def fold(self, model: Any) -> Any:
+        """The model with PEFT's modules folded into the weights that they act on.
+
+        Raises:
+            UsageError: it cannot be folded into the weights.
+        """
+        super().fold(model)
+        return self.wrapped.merge_and_unload(safe_merge=True)
+
+
+def head_modules(encoder: Encoder) -> list[str]:
+    """The modules that hold the head's parameters, by name, outermost ones alone where PEFT's matching needs it."""
+    return sorted({name.rpartition(".")[0] for name in encoder.head_names})
+
+
+def norm_names(encoder: Encoder) -> list[str]:
+    """The names of the encoder's layer normalisations; a family may have a class of its own for them."""
+    base = encoder.model.base_model_prefix
+    return [
+        f"{base}.{name}"
+        for name, module in encoder.model.base_model.named_modules()
+        if type(module).__name__.endswith("LayerNorm")
+    ]
+
+
+def target_names(encoder: Encoder, wanted: str | list[str]) -> list[str]:
+    """The names of the modules to adapt: queries and values for "attention", "all_linear", or parts by name.
+
+    Raises:
+        UsageError: the family's modules are not known.
+    """
+    if wanted == "attention":
+        return targets.names(encoder, ("query", "value"))
+    return targets.names(encoder, targets.PARTS if wanted == "all_linear" else wanted)

@@ -32,7 +32,7 @@ HEAVY = (
 LIGHT = [
     name
     for name in SOURCES
-    if (not name.startswith(HEAVY) or name.endswith((".rows", ".resolve", ".packable")))
+    if (not name.startswith(HEAVY) or name.endswith((".rows", ".resolve", ".targets", ".tiny", ".adapter")))
     and not name.endswith(".__main__")
 ]
 BLOCKED = ("torch", "transformers", "sklearn", "scipy", "accelerate")

@@ -593,7 +593,7 @@ def test_a_linear_probe_leaves_the_encoder_bit_for_bit(
     for name, tensor in before.items():
         is_changed = not torch.equal(tensor, after[name])
         assert is_changed == (name in encoder.new_names), name
-    assert set(loop.recipe.learning_rates) == set(encoder.new_names)
+    assert set(loop.recipe.trained_names) == set(encoder.new_names)
 
 
 def test_a_pooler_that_starts_random_trains_with_the_head(tiny_checkpoint: Tiny, tmp_path: Path) -> None:

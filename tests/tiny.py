@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-WIDTH = 32
-LAYERS = 2
-HEADS = 4
-LONGEST = 64
-"""Tokens that every tiny checkpoint can read; RoBERTa-like ones have their offset of 2 on top."""
+from tunebook.models.tiny import LONGEST, WIDTH, config
+
+__all__ = ["CORPUS", "FAMILIES", "LONGEST", "WIDTH", "build_checkpoint", "build_tokenizer"]
+
 
 _SUBJECTS = (
     "the film",
@@ -86,14 +85,11 @@ def _unigrams(specials: list[str]) -> Any:
 
 @dataclass(frozen=True)
 class Family:
-    """How a family tokenises, what frames its texts, and what its configuration says besides the sizes."""
+    """How a family tokenises, and what frames its texts."""
 
-    config_class: str
     tokenizer: Callable[[list[str]], Any]
     specials: dict[str, str]
     pair: str
-    settings: dict[str, Any]
-    """Differences from the sizes in `_SIZES`; a value of None takes a key away."""
 
 
 _BERT = {
@@ -112,91 +108,22 @@ _ROBERTA = {
     "bos_token": "<s>",
     "eos_token": "</s>",
 }
-_SIZES: dict[str, Any] = {
-    "hidden_size": WIDTH,
-    "num_hidden_layers": LAYERS,
-    "num_attention_heads": HEADS,
-    "intermediate_size": 2 * WIDTH,
-    "max_position_embeddings": LONGEST,
-}
-_OFFSET = {"max_position_embeddings": LONGEST + 2}
 _BERT_PAIR = "[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1"
 _FLAT_PAIR = "[CLS]:0 $A:0 [SEP]:0 $B:0 [SEP]:0"
 _ROBERTA_PAIR = "<s>:0 $A:0 </s>:0 </s>:0 $B:0 </s>:0"
 
 FAMILIES: dict[str, Family] = {
-    "bert": Family("BertConfig", _word_pieces, _BERT, _BERT_PAIR, {}),
-    "distilbert": Family(
-        "DistilBertConfig",
-        _word_pieces,
-        _BERT,
-        _FLAT_PAIR,
-        {
-            **dict.fromkeys(("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")),
-            "dim": WIDTH,
-            "n_layers": LAYERS,
-            "n_heads": HEADS,
-            "hidden_dim": 2 * WIDTH,
-        },
-    ),
-    "electra": Family("ElectraConfig", _word_pieces, _BERT, _BERT_PAIR, {"embedding_size": WIDTH // 2}),
-    "mpnet": Family("MPNetConfig", _word_pieces, {**_ROBERTA, "unk_token": "[UNK]"}, _ROBERTA_PAIR, _OFFSET),
-    "roberta": Family(
-        "RobertaConfig", _byte_pairs, _ROBERTA, _ROBERTA_PAIR, {**_OFFSET, "type_vocab_size": 1}
-    ),
-    "xlm-roberta": Family(
-        "XLMRobertaConfig", _unigrams, _ROBERTA, _ROBERTA_PAIR, {**_OFFSET, "type_vocab_size": 1}
-    ),
-    "camembert": Family(
-        "CamembertConfig", _unigrams, _ROBERTA, _ROBERTA_PAIR, {**_OFFSET, "type_vocab_size": 1}
-    ),
-    "albert": Family(
-        "AlbertConfig",
-        _unigrams,
-        {**_BERT, "unk_token": "<unk>", "pad_token": "<pad>"},
-        _BERT_PAIR,
-        {"embedding_size": WIDTH // 2},
-    ),
-    "deberta": Family(
-        "DebertaConfig",
-        _byte_pairs,
-        _BERT,
-        _BERT_PAIR,
-        # As the published checkpoint has it.
-        {
-            "type_vocab_size": 0,
-            "relative_attention": True,
-            "max_relative_positions": -1,
-            "pos_att_type": ["c2p", "p2c"],
-            "position_biased_input": False,
-            "pooler_hidden_size": WIDTH,
-        },
-    ),
-    "deberta-v2": Family(
-        "DebertaV2Config",
-        _unigrams,
-        _BERT,
-        _BERT_PAIR,
-        # As the published v3 checkpoints have it: relative positions only, attending both ways.
-        {
-            "type_vocab_size": 0,
-            "relative_attention": True,
-            "position_buckets": 16,
-            "max_relative_positions": -1,
-            "pos_att_type": ["p2c", "c2p"],
-            "norm_rel_ebd": "layer_norm",
-            "share_att_key": True,
-            "position_biased_input": False,
-            "pooler_hidden_size": WIDTH,
-        },
-    ),
-    "modernbert": Family(
-        "ModernBertConfig",
-        _byte_pairs,
-        _BERT,
-        _FLAT_PAIR,
-        {"local_attention": 16, "global_attn_every_n_layers": 2},
-    ),
+    "bert": Family(_word_pieces, _BERT, _BERT_PAIR),
+    "distilbert": Family(_word_pieces, _BERT, _FLAT_PAIR),
+    "electra": Family(_word_pieces, _BERT, _BERT_PAIR),
+    "mpnet": Family(_word_pieces, {**_ROBERTA, "unk_token": "[UNK]"}, _ROBERTA_PAIR),
+    "roberta": Family(_byte_pairs, _ROBERTA, _ROBERTA_PAIR),
+    "xlm-roberta": Family(_unigrams, _ROBERTA, _ROBERTA_PAIR),
+    "camembert": Family(_unigrams, _ROBERTA, _ROBERTA_PAIR),
+    "albert": Family(_unigrams, {**_BERT, "unk_token": "<unk>", "pad_token": "<pad>"}, _BERT_PAIR),
+    "deberta": Family(_byte_pairs, _BERT, _BERT_PAIR),
+    "deberta-v2": Family(_unigrams, _BERT, _BERT_PAIR),
+    "modernbert": Family(_byte_pairs, _BERT, _FLAT_PAIR),
 }
 
 
@@ -230,17 +157,13 @@ def build_checkpoint(folder: Path, family: str, *, num_labels: int = 2, seed: in
     import torch
     import transformers
 
-    row = FAMILIES[family]
     tokenizer = build_tokenizer(family)
-    sizes = {key: value for key, value in {**_SIZES, **row.settings}.items() if value is not None}
     ids = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("pad", "cls", "sep")}
     ids |= {"bos_token_id": ids["cls_token_id"], "eos_token_id": ids["sep_token_id"]}
-    config = getattr(transformers, row.config_class)(
-        vocab_size=len(tokenizer), num_labels=num_labels, **sizes, **ids
-    )
+    made = config(family, vocab_size=len(tokenizer), num_labels=num_labels, **ids)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = transformers.AutoModelForSequenceClassification.from_config(config)
+        model = transformers.AutoModelForSequenceClassification.from_config(made)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from tunebook.book import Book
 
 _TORCH = "2.13.0"
-_NEEDED = {"transformers": "5.10", "tokenizers": "0.22", "safetensors": "0.5", "numpy": "2", "pyarrow": "20",
-           "scikit-learn": "1.6", "scipy": "1.14", "pydantic": "2.12", "typer": "0.15"}  # fmt: skip
+_NEEDED = {"transformers": "5.10", "tokenizers": "0.22", "safetensors": "0.5", "peft": "0.21", "numpy": "2",
+           "pyarrow": "20", "scikit-learn": "1.6", "scipy": "1.14", "pydantic": "2.12", "typer": "0.15"}  # fmt: skip
 _LITTLE_DISK = 2 * 10**9
 
 

@@ -20,6 +20,7 @@ _LIBRARIES = (
     "tokenizers",
     "safetensors",
     "numpy",
+    "peft",
     "scipy",
     "scikit-learn",
     "pyarrow",

@@ -15,11 +15,10 @@ from dataclasses import asdict, dataclass, field
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tunebook import spec
+from tunebook import capabilities, spec
 from tunebook.book import folder as book_folder
 from tunebook.errors import Failure, Interrupted, TunebookError
 from tunebook.flow import Options
-from tunebook.models.packable import expected_path
 from tunebook.prepare import Prepared, Shelf, prepare
 from tunebook.run_object import as_object, never_begun
 
@@ -100,7 +99,9 @@ class Planned:
         checkpoint = self.prepared.checkpoint if self.prepared else None
         if checkpoint is None:
             return {"path": None, "kernel": None, "precision": None}
-        path, kernel = expected_path(checkpoint.family, self.spec.train.padding)
+        path, kernel = capabilities.expected_path(
+            self.spec.method.name, checkpoint.family, self.spec.train.padding
+        )
         return {"path": path, "kernel": kernel, "precision": self.spec.train.precision}
 
 

@@ -60,6 +60,8 @@ def merge(folder: Path, target: Path) -> None:
         UsageError: the method cannot be folded, `target` exists, or the run has no weights.
         IntegrityError: the weights are not the ones that were sealed, or the checkpoint is another one.
     """
+    from tunebook.models.load import quietly
+
     if target.exists():
         raise UsageError(f"{target} exists; name a folder that does not")
     encoder, recipe = load(folder)
@@ -68,7 +70,8 @@ def merge(folder: Path, target: Path) -> None:
         model = recipe.adapter.fold(model)
 
     def fill(staged: Path) -> None:
-        model.save_pretrained(staged)
+        with quietly():
+            model.save_pretrained(staged)
         encoder.tokenizer.save_pretrained(staged)
 
     target.parent.mkdir(parents=True, exist_ok=True)

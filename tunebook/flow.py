@@ -95,7 +95,7 @@ def _finetune(prepared: Prepared, book: Book, options: Options, control: Control
     encoder = load_encoder(prepared)
     loop = build_loop(prepared, book, encoder, hardware, control)
     _record_environment(prepared.folder, loop, options)
-    trained = trainable_parameters(encoder, loop.recipe)
+    trained = loop.recipe.parameters(encoder)
     state = loop.run()
     optimizer_digest = _digest_tensors(loop)
     loop.finish()
@@ -202,25 +202,10 @@ def labelled(prepared: Prepared, book: Book, encoder: Encoder, split: Split, con
     return Labelled(after(encoder.virtual_ids, store), split.labels)
 
 
-def trainable_parameters(encoder: Encoder, recipe: methods.Recipe) -> dict[str, int]:
-    """How many values train, in the encoder and in the head; ask before the loop's end drops some."""
-    head = set(encoder.head_names)
-    sizes = {
-        name: parameter.numel()
-        for name, parameter in encoder.model.named_parameters()
-        if name in recipe.trained_names
-    }
-    return {
-        "encoder": sum(size for name, size in sizes.items() if name not in head),
-        "head": sum(size for name, size in sizes.items() if name in head),
-    }
-
-
 def _record_environment(folder: Path, loop: Loop, options: Options) -> None:
     """Store the environment, and refuse to continue in another one than the run began in."""
     path = loop.paths[0]
-    names = ", then ".join(dict.fromkeys(one.name for one in loop.paths))
-    current = environment.describe(loop.hardware, path=names, kernel=path.kernel)
+    current = environment.describe(loop.hardware, path=loop.path_name, kernel=path.kernel)
     if path.note is not None:
         current["note"] = path.note
     before = book_folder.read_json(folder / "environment.json")
@@ -279,27 +264,14 @@ def _save_weights(
 ) -> dict[str, Any]:
     """What was learned: the whole model as `from_pretrained` reads it, or what is apart from the checkpoint; its size
     and digest."""
-    from tunebook.models import adapter
-    from tunebook.saved_state import is_whole
+    from tunebook import saved_state
 
     assert prepared.checkpoint is not None
     staged = prepared.folder / ".tmp-weights"
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir()
-    if is_whole(encoder, recipe):
-        encoder.model.save_pretrained(staged)
-        weights = staged / book_folder.WHOLE
-    else:
-        adapter.write(
-            staged,
-            encoder,
-            recipe.adapter or adapter.Adapter(),
-            recipe.trained_names,
-            checkpoint=prepared.checkpoint,
-            method=prepared.spec.method.model_dump(),
-        )
-        weights = staged / book_folder.ADAPTER
-    encoder.tokenizer.save_pretrained(staged)
+    method = prepared.spec.method.model_dump()
+    weights = saved_state.write_finished(staged, encoder, recipe, prepared.checkpoint, method)
     found = {"weights_bytes": weights.stat().st_size, "weights_sha256": durable.sha256_file(weights)}
     for path in sorted(staged.iterdir() if keep else ()):
         durable.write_file(prepared.folder / path.name, path.read_bytes())

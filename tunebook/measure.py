@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import os
 import statistics
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -76,28 +78,39 @@ def measure(prepared: Prepared, book: Book, options: Options) -> dict[str, Any]:
     encoder = load_encoder(prepared)
     with TemporaryDirectory() as folder:
         loop = build_loop(replace(prepared, folder=Path(folder)), book, encoder, hardware, Control())
-        path = loop.gradient.path
-        is_kept = isinstance(path, FeaturesPath)
-        if isinstance(path, FeaturesPath):  # every text is read once: measured on the path that reads
-            loop.gradient.path = path.inner
+        path = loop.paths[-1]
+        kept = [isinstance(path, FeaturesPath) for path in loop.paths]
+        by_phase = [_seconds_of_phase(loop, number) for number in range(len(kept))]
         per_text = _seconds_per_text(loop)
-        per_step = statistics.median(
-            (_seconds_of_head if is_kept else _seconds_of_step)(loop) for _ in range(_STEPS)
-        )
+    steps = [end - begin for begin, end in pairwise((0, *loop.ends))]
+    training = sum(map(operator.mul, steps, by_phase))
     splits = {name: len(split) for name, split in prepared.dataset.splits.items()}
-    evaluations = 1 if is_kept else loop.plan.total_steps // loop.plan.eval_every
-    predicted = sum(size for name, size in splits.items() if is_kept or name != "train")
+    evaluations = 1 if all(kept) else loop.plan.total_steps // loop.plan.eval_every
+    predicted = sum(size for name, size in splits.items() if any(kept) or name != "train")
     texts = evaluations * splits.get("validation", 0) + predicted
     return {
-        "seconds": loop.plan.total_steps * per_step + texts * per_text,
+        "seconds": training + texts * per_text,
         "steps": loop.plan.total_steps,
-        "seconds_per_step": per_step,
+        "seconds_per_step": training / loop.plan.total_steps,
         "seconds_per_text": per_text,
         "peak_memory_bytes": cost.peak_memory_bytes(),
-        "path": path.name,
+        "path": loop.path_name,
         "kernel": path.kernel,
         "precision": hardware.precision,
     }
+
+
+def _seconds_of_phase(loop: Loop, number: int) -> float:
+    """The median seconds of a step of a phase, features known where they are kept."""
+    from tunebook.paths import FeaturesPath
+
+    loop.state.step = (0, *loop.ends)[number]
+    loop.enter(number)
+    path = loop.gradient.path
+    if isinstance(path, FeaturesPath):  # every text is read once: measured on the path that reads
+        loop.gradient.path = path.inner
+    seconds = _seconds_of_head if isinstance(path, FeaturesPath) else _seconds_of_step
+    return statistics.median(seconds(loop) for _ in range(_STEPS))
 
 
 def _seconds_of_step(loop: Loop) -> float:

@@ -1,7 +1,8 @@
-"""What a snapshot holds of the tensors: what trains of the model, the optimiser's moments, what a companion remembers."""
+"""What a snapshot holds of the tensors: what trains of the model, and the states of what trains it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from tunebook import optim
 from tunebook.methods import Recipe
 from tunebook.models import adapter
 from tunebook.models.load import Encoder
+from tunebook.models.resolve import Checkpoint
 
 _WHOLE = "model.safetensors"
 _TRAINED = "trained.safetensors"
@@ -35,6 +37,23 @@ def write(folder: Path, encoder: Encoder, recipe: Recipe, optimizer: torch.optim
     save_file(optim.state(optimizer), folder / _OPTIMIZER)
     if recipe.companion is not None:
         save_file(recipe.companion.state(), folder / _COMPANION)
+
+
+def write_finished(
+    folder: Path, encoder: Encoder, recipe: Recipe, checkpoint: Checkpoint, method: Mapping[str, Any]
+) -> Path:
+    """Write what a run learned, and the tokenizer; the file that holds it.
+
+    That is the whole model as `from_pretrained` reads it, or what is apart from the `checkpoint` that `method` (its
+    name and settings) was used on.
+    """
+    encoder.tokenizer.save_pretrained(folder)
+    if is_whole(encoder, recipe):
+        encoder.model.save_pretrained(folder)
+        return folder / _WHOLE
+    used = recipe.adapter or adapter.Adapter()
+    adapter.write(folder, encoder, used, recipe.trained_names, checkpoint=checkpoint, method=method)
+    return folder / adapter.WEIGHTS
 
 
 def read_weights(snapshot: Path, model: Any) -> None:

@@ -74,11 +74,11 @@ class Loop:
         self.mean, self.deviation = _scale(train.labels, self.task)
         self.paths, self.ends = paths, _ends(recipe, self.plan.total_steps)
         self.phase = 0
-        self._enter(0)
+        self.enter(0)
         if recipe.companion is not None:
             recipe.companion.begin(self.plan.total_steps)
 
-    def _enter(self, number: int) -> None:
+    def enter(self, number: int) -> None:
         """Begin a phase: what trains in it, its optimiser, and how its gradient is computed."""
         self.phase, phase = number, self.recipe.phases[number]
         self.optimizer = optim.build(self.encoder.model, phase.learning_rates, self.settings)
@@ -97,11 +97,16 @@ class Loop:
             folder=self.folder,
         )
 
+    @property
+    def path_name(self) -> str:
+        """The paths of its phases, one after the other."""
+        return ", then ".join(dict.fromkeys(path.name for path in self.paths))
+
     def _enter_if_due(self) -> None:
         """Begin the phase that the next step is in, unless it has begun."""
         due = next((number for number, end in enumerate(self.ends) if self.state.step < end), self.phase)
         if due != self.phase:
-            self._enter(due)
+            self.enter(due)
 
     # ---------------------------------------------------------------- the flow
 

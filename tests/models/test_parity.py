@@ -13,10 +13,10 @@ import torch
 from tests import tiny
 from tests.stores import store_of
 from tests.training import load_encoder
+from tunebook.capabilities import expected_path
 from tunebook.environment import hardware
 from tunebook.models import parity
 from tunebook.models.load import Encoder
-from tunebook.models.packable import MICRO_BATCHED, OWN_LAYERS, PACKED, expected_path
 from tunebook.models.stack import Stack
 from tunebook.paths import PackedPath, PaddedPath, choose
 
@@ -30,7 +30,8 @@ BATCHES = {
     "one text": [23],
     "one token": [1],
 }
-PACKED_TINY = sorted(family for family in tiny.FAMILIES if family in PACKED)
+PACKED_TINY = sorted(family for family in tiny.FAMILIES if expected_path("full", family)[0] == "packed")
+OWN_LAYERS = sorted(family for family in tiny.FAMILIES if expected_path("full", family)[1] == "own layers")
 
 
 def outcome(
@@ -75,7 +76,7 @@ def test_packed_is_what_the_stock_model_computes(
     assert_same(outcome(path, lengths), outcome(stock(encoder), lengths))
 
 
-@pytest.mark.parametrize("family", sorted(OWN_LAYERS))
+@pytest.mark.parametrize("family", OWN_LAYERS)
 @pytest.mark.parametrize("kernel", ["grouped attention", "the family's layers"])
 def test_whatever_computes_the_layers(family: str, kernel: str, tiny_checkpoint: Tiny) -> None:
     """Without a compiler, and where our own layers step aside."""
@@ -146,9 +147,9 @@ def test_positions_skip_padding_tokens_inside_a_text(family: str, tiny_checkpoin
 @pytest.mark.parametrize("family", sorted(tiny.FAMILIES))
 def test_the_table_says_what_trying_finds(family: str, tiny_checkpoint: Tiny) -> None:
     path = choose(load_encoder(tiny_checkpoint(family)), CPU)
-    expected, kernel = expected_path(family, "auto")
+    expected, kernel = expected_path("full", family)
     assert path.name == expected and path.kernel.startswith(kernel)
-    assert (family in MICRO_BATCHED) == (path.note is not None)
+    assert (expected == "micro-batched") == (path.note is not None)
     if path.note is not None:
         assert "this family does not hand its arguments on to its layers" in path.note
 

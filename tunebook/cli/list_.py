@@ -14,27 +14,99 @@ from tunebook.cli._terminal import print_json, print_table
 
 def command(
     what: Annotated[
-        str, typer.Argument(help="checkpoints, datasets, methods, metrics, experiments or runs.")
+        str,
+        typer.Argument(help="checkpoints, datasets, methods, capabilities, metrics, experiments or runs."),
     ] = "",
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(
+            help="With methods: how many parameters each trains in this checkpoint with two classes."
+        ),
+    ] = None,
+    try_: Annotated[
+        bool,
+        typer.Option(
+            "--try", help="With capabilities: try every method on every family now, and store what is found."
+        ),
+    ] = False,
     json: Json = False,
     root: Root = None,
 ) -> None:
-    """List checkpoints, datasets, methods, metrics, experiments or runs; without a word, how many there are of each.
+    """List checkpoints, datasets, methods, capabilities, metrics, experiments or runs; without a word, their counts.
 
-    Example: tunebook list checkpoints
+    Example: tunebook list methods --checkpoint minilm-l6
     """
+    from tunebook.errors import UsageError
     from tunebook.registry import lookup
 
+    if checkpoint is not None and what != "methods":
+        raise UsageError("--checkpoint goes with `tunebook list methods`")
+    if try_ and what != "capabilities":
+        raise UsageError("--try goes with `tunebook list capabilities`")
     if not what:
         counts = [{"what": name, "count": len(_rows(name, root))} for name in _LISTS]
         print_json(counts) if json else print_table(counts, {"what": "tunebook list ...", "count": "entries"})
         return
     _, columns = lookup(_LISTS, what, "list")
+    if try_:
+        _try()
     rows = _rows(what, root)
+    if checkpoint is not None:
+        columns = {name: columns[name] for name in ("name", "settings", "summary")}
+        columns |= {"encoder": "encoder", "head": "head"}
+        rows = _counted(rows, checkpoint)
     if json:
         print_json(rows)
     else:
-        print_table([{**row, "run": row["run"][:12]} for row in rows] if what == "runs" else rows, columns)
+        print_table([_shown(what, row) for row in rows], columns)
+        _explain(what)
+
+
+def _shown(what: str, row: dict[str, Any]) -> dict[str, Any]:
+    """A row as the table has it: hashes short, reasons as a word that is explained below."""
+    if what == "runs":
+        return {**row, "run": row["run"][:12]}
+    if what == "capabilities":
+        return {key: value if isinstance(value, str) else _word(value) for key, value in row.items()}
+    return row
+
+
+def _word(cell: dict[str, str]) -> str:
+    if "refused" in cell:
+        return "refused"
+    return "own" if cell["kernel"] == "own layers" else cell["path"].split(",")[0]
+
+
+def _explain(what: str) -> None:
+    """What the words of the table of capabilities mean, why cells are refused, and what it was tried with."""
+    from tunebook import capabilities
+    from tunebook.cli._terminal import say
+
+    if what != "capabilities":
+        return
+    found = capabilities.stored()
+    say("own: packed, in layers of our own; packed: in the family's layers; micro-batched: padded, by length")
+    for row in found["cells"].values():
+        for cell in row.values():
+            if "refused" in cell:
+                say(f"refused: {cell['refused']}")
+    say("tried with " + ", ".join(f"{name} {version}" for name, version in found["versions"].items()))
+
+
+def _try() -> None:
+    from tunebook import capabilities
+    from tunebook.cli._terminal import say
+
+    say("trying every method on every family, a step each: a quarter of a minute")
+    capabilities.store(capabilities.tried())
+
+
+def _counted(rows: list[dict[str, Any]], checkpoint: str) -> list[dict[str, Any]]:
+    """The rows of methods with what each trains of a checkpoint, encoder and head apart, or why it does not."""
+    from tunebook import capabilities
+
+    counts = capabilities.parameters(checkpoint)
+    return [{**row, **counts.get(row["name"], {"encoder": 0, "head": 0})} for row in rows]
 
 
 def _rows(what: str, root: Path | None) -> list[dict[str, Any]]:
@@ -68,9 +140,15 @@ def _methods(root: Path | None) -> list[dict[str, Any]]:
 
     return [
         {"name": row.name, "needs_checkpoint": row.needs_checkpoint, "settings": row.settings().model_dump(),
-         "version": row.version, "summary": row.summary}
+         "version": row.version, "summary": row.summary, "source": row.source}
         for row in methods.rows().values()
     ]  # fmt: skip
+
+
+def _capabilities(root: Path | None) -> list[dict[str, Any]]:
+    from tunebook import capabilities
+
+    return [{"method": name, **cells} for name, cells in capabilities.stored()["cells"].items()]
 
 
 def _metrics(root: Path | None) -> list[dict[str, Any]]:
@@ -102,6 +180,9 @@ def _runs(root: Path | None) -> list[dict[str, Any]]:
     return open_book(root).listing()
 
 
+_FAMILIES = ("bert", "distilbert", "roberta", "xlm-roberta", "camembert", "electra", "albert", "deberta", "deberta-v2",
+             "modernbert", "mpnet")  # fmt: skip
+
 _LISTS: dict[str, tuple[Callable[[Path | None], list[dict[str, Any]]], dict[str, str]]] = {
     "checkpoints": (
         _checkpoints,
@@ -122,7 +203,11 @@ _LISTS: dict[str, tuple[Callable[[Path | None], list[dict[str, Any]]], dict[str,
     ),
     "methods": (
         _methods,
-        {"name": "name", "needs_checkpoint": "checkpoint", "settings": "settings", "summary": "what it does"},
+        {"name": "name", "settings": "defaults", "summary": "what trains", "source": "source"},
+    ),
+    "capabilities": (
+        _capabilities,
+        {name: name for name in ("method", *_FAMILIES)},
     ),
     "metrics": (
         _metrics,

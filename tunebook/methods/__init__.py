@@ -55,16 +55,16 @@ class Companion(Protocol):
         """Called once, before the first step or the first one after resuming."""
 
     def loss(self) -> torch.Tensor:
-        """A term, shape `()`, whose gradient is added to that of each step's loss."""
+        """A scalar, `(1)` value, whose gradient is added to that of each step's loss."""
 
     def after_step(self, step: int) -> None:
         """Called after the optimiser's step number `step` (from 0), while the gradients are still there."""
 
     def state(self) -> dict[str, torch.Tensor]:
-        """What it remembers, as named tensors of any shape, for a snapshot."""
+        """What it remembers, as named tensors such as `(values,)`, for a snapshot."""
 
     def restore(self, tensors: Mapping[str, torch.Tensor]) -> None:
-        """Put back what `state` gave, tensors of the same shapes."""
+        """Put back what `state` gave, tensors such as `(values,)`."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,14 @@ class Recipe:
         """The parameters that train in any phase."""
         return frozenset(name for phase in self.phases for name in phase.learning_rates)
 
+    def parameters(self, encoder: Encoder) -> dict[str, int]:
+        """How many values train, in the `encoder` and in the `head`; ask before `Adapter.finish` drops some."""
+        head, found = set(encoder.head_names), {"encoder": 0, "head": 0}
+        for name, parameter in encoder.model.named_parameters():
+            if name in self.trained_names:
+                found["head" if name in head else "encoder"] += parameter.numel()
+        return found
+
 
 @dataclass(frozen=True)
 class MethodRow:
@@ -114,8 +122,17 @@ class MethodRow:
 
     @property
     def summary(self) -> str:
-        """The first sentence of the method's documentation."""
-        return (inspect.getdoc(self.function) or "").split("\n")[0]
+        """What trains: the first sentence of the method's documentation."""
+        return self._documentation.split("\n")[0]
+
+    @property
+    def source(self) -> str:
+        """Where method and defaults are from, as its documentation names it; empty where it names none."""
+        return " ".join(self._documentation.partition("Source: ")[2].split())
+
+    @property
+    def _documentation(self) -> str:
+        return inspect.getdoc(self.function) or ""
 
 
 def settings_of(function: Callable[..., Any]) -> type[BaseModel]:

@@ -19,7 +19,7 @@ def adalora(
     *,
     start_rank: Annotated[int, Field(ge=2, le=1024)] = 12,
     rank: Annotated[int, Field(ge=1, le=1024)] = 8,
-    alpha: Annotated[float, Field(gt=0, le=1024)] = 32.0,
+    alpha: Annotated[int, Field(ge=1, le=1024)] = 32,
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     targets: Targets = "attention",
     orthogonality: Annotated[float, Field(ge=0, le=100)] = 0.1,
@@ -28,13 +28,16 @@ def adalora(
     every: Annotated[int, Field(ge=1, le=10_000)] = 10,
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-3,
 ) -> Recipe:
-    """Train W x + (alpha / rank) P diag(e) Q x beside the frozen W, and the head; small e are set to zero on the way.
+    """Train W x + s P diag(e) Q x in place of W x, and the head; small values of e are set to zero on the way.
 
-    Each matrix begins with `start_rank` values e; from `first_share` of the steps on, every `every` steps those that
-    matter least by a running mean of |value * gradient| are zeroed, over all matrices, until `rank` are left on average
-    at 1 - `last_share` of them. `orthogonality` weighs ||P^T P - I|| + ||Q Q^T - I||, which is added to the loss and not
-    told with it. 12, 8, 0.1 and alpha 32 are those of the source's code for GLUE; `learning_rate` is the peak per step.
-    Merges into a plain checkpoint.
+    The scale s is alpha / start_rank. Each matrix begins with `start_rank` values e; from `first_share` of the
+    steps on, every `every` steps those that matter least by a running mean of |value * gradient| are zeroed, over
+    all matrices, until `rank` are left on average at 1 - `last_share` of them. `orthogonality` weighs ||P^T P - I||
+    + ||Q Q^T - I||, which is added to the loss and not told with it. 12, 8, 0.1 and alpha 32 are those of the
+    source's code for GLUE; `learning_rate` is the peak per step. Merges into a plain checkpoint.
+
+    Raises:
+        UsageError: `rank` is not below `start_rank`.
 
     Source: Zhang et al. 2023, AdaLoRA, arXiv 2303.10512, sections 3.1 to 3.3 and appendix C.
     """

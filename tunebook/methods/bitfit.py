@@ -22,9 +22,13 @@ def bitfit(
 ) -> Recipe:
     """Train the biases of the encoder and the head: every map W x + b keeps its W.
 
-    `biases` "query_and_up" is the paper's small variant: those of the queries (b_q) and of the feed-forward's wide layer
-    (b_m2), which do as well there. `learning_rate` is the peak per step. A tenth of a percent of the parameters; the
-    backward pass computes no weight's gradient. Merges into a plain checkpoint.
+    `biases` "query_and_up" is the paper's small variant: those of the queries (b_q) and of the wide feed-forward
+    map (b_m2, the second of its three MLP maps), which do as well there. `learning_rate` is the peak per step. A
+    tenth of a percent of the parameters; the backward pass computes no weight's gradient. Merges into a plain
+    checkpoint.
+
+    Raises:
+        UsageError: the encoder has no such biases.
 
     Source: Ben Zaken, Goldberg and Ravfogel 2022, BitFit, arXiv 2106.10199, sections 3 and 4.
     """

@@ -15,13 +15,14 @@ VERSION = 1
 
 
 def ia3(encoder: Encoder, *, learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-2) -> Recipe:
-    """Train vectors that scale keys (l_k * K), values (l_v * V) and what enters the second feed-forward map; and the head.
+    """Train vectors that scale keys, values and what enters the second feed-forward map, and the head.
 
-    All start at one. Where queries, keys and values are one map, its whole output is scaled. `learning_rate` is the
-    peak per step; few values far from zero want a large one (the source: 3e-3 with Adafactor, which scales it by the
-    parameter). Hundredths of a percent of the parameters. Merges into a plain checkpoint.
+    That is l_k * K, l_v * V and W_2 (l_ff * gelu(W_1 x)). All start at one. Where queries, keys and values are one
+    map, its whole output is scaled. `learning_rate` is the peak per step; few values far from zero want a large one
+    (the source: 3e-3 with Adafactor, which scales it by the parameter). Hundredths of a percent of the parameters.
+    Merges into a plain checkpoint.
 
-    Source: Liu et al. 2022, Few-shot parameter-efficient fine-tuning is better and cheaper, arXiv 2205.05638, section 3.3.
+    Source: Liu et al. 2022, Few-shot parameter-efficient fine-tuning is better, arXiv 2205.05638, section 3.3.
     """
     from peft import IA3Config
 

@@ -17,8 +17,8 @@ VERSION = 1
 def layer_norm(encoder: Encoder, *, learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3) -> Recipe:
     """Train gain and bias of every layer normalisation of the encoder, and the head.
 
-    `learning_rate` is the peak per step; as for other vectors, ten times and more that of `full`. A few hundredths of a
-    percent of the parameters. Merges into a plain checkpoint.
+    `learning_rate` is the peak per step; as for other vectors, ten times and more that of `full`. A few hundredths
+    of a percent of the parameters. Merges into a plain checkpoint.
 
     Source: Zhao et al. 2024, Tuning LayerNorm in attention, arXiv 2312.11420; Qi et al. 2022, arXiv 2211.08682.
     """

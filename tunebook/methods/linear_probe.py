@@ -11,7 +11,7 @@ from tunebook.methods import Phase, Recipe
 if TYPE_CHECKING:
     from tunebook.models.load import Encoder
 
-VERSION = 1
+VERSION = 2
 
 
 def linear_probe(encoder: Encoder, *, learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3) -> Recipe:

@@ -18,17 +18,18 @@ def lora(
     encoder: Encoder,
     *,
     rank: Annotated[int, Field(ge=1, le=1024)] = 8,
-    alpha: Annotated[float, Field(gt=0, le=1024)] = 16.0,
+    alpha: Annotated[int, Field(ge=1, le=1024)] = 16,
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     targets: Targets = "attention",
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3,
 ) -> Recipe:
-    """Train W x + (alpha / rank) B A x beside the frozen W, A `(rank, in)` and B `(out, rank)`, B zero at first; and the head.
+    """Train W x + (alpha / rank) B A x in place of W x: A and B alone, and the head.
 
-    `targets` are queries and values, as in the source, every linear map ("all_linear"), or maps by name; `dropout` is of
-    the low-rank part's input. Rank 8 and queries with values are the source's for RoBERTa (table 9), with alpha 8 to 16;
-    1e-3, the peak per step, is twice its 5e-4 for RoBERTa-base, as LoRA wants more in a small encoder. Without dropout
-    the change is computed on the weight, and a pass costs what a frozen encoder's does. Merges into a plain checkpoint.
+    A is `(rank, in)`, B `(out, rank)` and zero at first. `targets` are queries and values, as in the source, every
+    linear map ("all_linear"), or maps by name; `dropout` is of the low-rank part's input. Rank 8 is the source's
+    for RoBERTa (table 9), with alpha 8 to 16; 1e-3, the peak per step, is twice its 5e-4 for RoBERTa-base, as LoRA
+    wants more in a small encoder. Without dropout the change is computed on the weight, and a pass costs what a
+    frozen encoder's does. Merges into a plain checkpoint.
 
     Source: Hu et al. 2022, LoRA, arXiv 2106.09685, section 4.1 and appendix D.
     """

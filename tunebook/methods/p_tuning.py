@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
@@ -23,9 +23,10 @@ def p_tuning(
 ) -> Recipe:
     """Train `length` virtual tokens that a network with two hidden layers of `hidden` units makes, and the head.
 
-    The network is dropped afterwards, the vectors are kept. Otherwise as `prompt_tuning`: they stand before every text,
-    take positions, and the first of them is read by the head. 20 tokens and 128 units are PEFT's examples' for GLUE;
-    `learning_rate` is the peak per step. Every pass computes `length` tokens more a text; cannot be merged.
+    The network is dropped afterwards, the vectors are kept. Otherwise as `prompt_tuning`: they stand before every
+    text, take positions, and the first of them is read by the head. 20 tokens and 128 units are PEFT's examples'
+    for GLUE; `learning_rate` is the peak per step. Every pass computes `length` tokens more a text; cannot be
+    merged.
 
     Source: Liu et al. 2021, GPT understands, too, arXiv 2103.10385, section 3.2.
     """
@@ -36,6 +37,6 @@ def p_tuning(
     config = PromptEncoderConfig(
         **prompt_sizes(encoder), num_virtual_tokens=length, encoder_hidden_size=hidden
     )
-    made_by = PromptEncoder(config)
+    made_by: Any = PromptEncoder(config)  # type: ignore[no-untyped-call]
     adapter = add_prompt(encoder, config, made_by.embedding.weight.detach(), made_by.mlp_head)
     return Recipe.adapting(encoder, adapter.names(encoder), learning_rate, adapter)

@@ -24,9 +24,10 @@ def prefix_tuning(
     """Train `length` keys and values of every layer, softmax(q [K_p; K]^T) [V_p; V], and the head.
 
     A prefix takes no positions: texts are as long as without it. With `hidden` over 0 a network with so many hidden
-    units makes it while training, tanh between its two layers, and is dropped afterwards (Li and Liang); 0 trains it as
-    it is (P-tuning v2), 20 and 1e-2, the peak per step, are within that source's ranges. Adds 2 * length * width values
-    a layer, and their scores to attention; cannot be merged. Families that share layers share the prefix.
+    units makes it while training, tanh between its two layers, and is dropped afterwards (Li and Liang); 0 trains
+    it as it is (P-tuning v2), 20 and 1e-2, the peak per step, are within that source's ranges. Adds 2 * length *
+    width values a layer, and their scores to attention; cannot be merged. Families that share layers share the
+    prefix.
 
     Source: Li and Liang 2021, Prefix-tuning, arXiv 2101.00190; Liu et al. 2022, P-tuning v2, arXiv 2110.07602.
     """

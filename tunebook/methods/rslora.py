@@ -18,16 +18,16 @@ def rslora(
     encoder: Encoder,
     *,
     rank: Annotated[int, Field(ge=1, le=1024)] = 32,
-    alpha: Annotated[float, Field(gt=0, le=1024)] = 8.0,
+    alpha: Annotated[int, Field(ge=1, le=1024)] = 8,
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     targets: Targets = "attention",
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3,
 ) -> Recipe:
-    """Train W x + (alpha / sqrt(rank)) B A x beside the frozen W, and the head: LoRA with another scale.
+    """Train W x + (alpha / sqrt(rank)) B A x in place of W x, and the head: LoRA with another scale.
 
-    Made for ranks far over 8, where alpha / rank lets learning collapse: 32 is the default, alpha 8 gives the scale 1.4,
-    near that of `lora`'s default. Other settings as in `lora`; `learning_rate` is the peak per step. Merges into a plain
-    checkpoint.
+    Made for ranks far over 8, where alpha / rank lets learning collapse: 32 is the default, alpha 8 gives the scale
+    1.4, near that of `lora`'s default. Other settings as in `lora`; `learning_rate` is the peak per step. Merges
+    into a plain checkpoint.
 
     Source: Kalajdzievski 2023, A rank stabilization scaling factor for fine-tuning with LoRA, arXiv 2312.03732.
     """

@@ -25,7 +25,10 @@ def top_layers(
     `learning_rate` is the peak per step. The backward pass ends at the lowest layer that trains. Two layers are a
     compromise: the source finds that a quarter of the layers reach 90 % of what full fine-tuning adds.
 
-    Source: Lee, Tang and Lin 2019, What would Elsa do? Freezing layers during Transformer fine-tuning, arXiv 1911.03090.
+    Raises:
+        UsageError: the encoder has fewer layers, or its layers share their parameters.
+
+    Source: Lee, Tang and Lin 2019, What would Elsa do? Freezing layers in fine-tuning, arXiv 1911.03090.
     """
     from tunebook.errors import UsageError
     from tunebook.models import targets

@@ -22,11 +22,12 @@ def vera(
     targets: Targets = "attention",
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-2,
 ) -> Recipe:
-    """Train W x + diag(b) B diag(d) A x beside the frozen W: only the vectors b, zero at first, and d, 0.1; and the head.
+    """Train W x + diag(b) B diag(d) A x in place of W x: the vectors b and d alone, and the head.
 
-    A `(rank, in)` and B `(out, rank)` are random, frozen, and the same in all layers; they are functions of the seed and
-    stored with the vectors. `targets` and `dropout` as in `lora`. The source uses ranks of 256 to 1024 and rates of
-    3e-3 to 1e-2, the peak per step, for RoBERTa (table 8). Merges into a plain checkpoint.
+    b is zero at first, d 0.1. A `(rank, in)` and B `(out, rank)` are random, frozen, and the same in all layers;
+    they are functions of the seed and stored with the vectors. `targets` and `dropout` as in `lora`. The source
+    uses ranks of 256 to 1024 and rates of 3e-3 to 1e-2, the peak per step, for RoBERTa (table 8). Merges into a
+    plain checkpoint.
 
     Source: Kopiczko, Blankevoort and Asano 2024, VeRA, arXiv 2310.11454, section 3 and appendix A.
     """

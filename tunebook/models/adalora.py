@@ -12,7 +12,7 @@ _PATTERN = "rank_pattern"
 
 
 class RankAllocation:
-    """Runs `peft`'s allocator over the steps of a run, of which `first_share` warm up and `last_share` keep the ranks."""
+    """Runs `peft`'s allocator over a run's steps, of which `first_share` warm up and `last_share` keep the ranks."""
 
     def __init__(self, tuner: Any, *, first_share: float, last_share: float) -> None:
         self.tuner, self.first_share, self.last_share = tuner, first_share, last_share
@@ -25,13 +25,14 @@ class RankAllocation:
         self.config.tfinal = int(total_steps * self.last_share)
 
     def loss(self) -> torch.Tensor:
-        """The weighted mean over all P and Q of ||P^T P - I|| or ||Q Q^T - I||, shape `()`."""
+        """The weighted mean of ||P^T P - I|| and ||Q Q^T - I|| over all P `(out, rank)` and Q `(rank, in)`, a scalar."""
         terms = []
         for name, value in self.tuner.model.named_parameters():
             if "lora_A" in name or "lora_B" in name:
                 product = value @ value.T if "lora_A" in name else value.T @ value
                 terms.append(torch.linalg.norm(product - torch.eye(len(product), device=product.device)))
-        return self.config.orth_reg_weight * torch.stack(terms).mean()
+        weight: float = self.config.orth_reg_weight
+        return weight * torch.stack(terms).mean()
 
     def after_step(self, step: int) -> None:
         """Weigh each value by its gradient, and zero what is over the budget of this step (from 0)."""
@@ -48,7 +49,7 @@ class RankAllocation:
         return found | {f"{_PATTERN}/{name}": torch.tensor(kept) for name, kept in pattern.items()}
 
     def restore(self, tensors: Mapping[str, torch.Tensor]) -> None:
-        """Put back what `state` gave, tensors of the same shapes."""
+        """Put back what `state` gave; which values are kept is `(values,)` a matrix."""
         parameters = dict(self.tuner.model.named_parameters())
         for what in _REMEMBERED:
             getattr(self.allocator, what).clear()

@@ -40,11 +40,11 @@ class Adapter:
         return {"peft_type": OWN_TYPE}
 
     def tensors(self, encoder: Encoder, trained: Collection[str]) -> dict[str, torch.Tensor]:
-        """What is stored of a model whose parameters `trained` were trained, by key, each of its parameter's shape."""
+        """What is stored of a model whose parameters `trained` were trained, by key; a matrix is `(out, in)`."""
         return {name: value for name, value in encoder.model.named_parameters() if name in trained}
 
     def load(self, encoder: Encoder, tensors: Mapping[str, torch.Tensor]) -> None:
-        """Put back what `tensors` gave, each of the same shape; the method was applied to the model before."""
+        """Put back what `tensors` gave, a matrix `(out, in)`; the method was applied to the model before."""
         fill(encoder.model, tensors)
 
     def fold(self, model: Any) -> Any:
@@ -54,7 +54,7 @@ class Adapter:
             UsageError: it cannot be folded into the weights.
         """
         if self.reason is not None:
-            raise UsageError(f"this adapter cannot be folded into a plain checkpoint: {self.reason}")
+            raise UsageError(f"this run cannot be folded into a plain checkpoint: {self.reason}")
         return model
 
 
@@ -111,7 +111,7 @@ def read(
 
 
 def fill(model: Any, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Copy values into a model's parameters by name, each of the parameter's shape."""
+    """Copy values into a model's parameters by name, each of its parameter's shape, such as `(out, in)`."""
     import torch
 
     parameters = dict(model.named_parameters())

@@ -29,7 +29,7 @@ class Bottleneck(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """Outputs of shape `(*values, width)`, for values of any number of rows."""
+        """Outputs `(texts, tokens, width)` for values `(texts, tokens, width)`, or of any number of rows."""
         hidden: torch.Tensor = self.base_layer(values)
         added: torch.Tensor = self.up(nn.functional.gelu(self.down(hidden)))
         return hidden + added

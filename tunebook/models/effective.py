@@ -14,7 +14,7 @@ from torch import nn
 _NAME = "default"
 
 
-def is_known(module: nn.Module) -> bool:
+def is_known(module: Any) -> bool:
     """Whether `linear` knows the module: the stock one, or one of PEFT's that drops nothing of its input."""
     if type(module) is nn.Linear:
         return module.bias is not None
@@ -48,7 +48,8 @@ def linear(module: Any) -> tuple[torch.Tensor, torch.Tensor]:
 
 def norm(module: Any) -> nn.Module:
     """The norm that acts: the trained copy where there is one, else the module itself."""
-    return module.ln_tuning_layers[_NAME] if _kind(module) == "ln_tuning" else module
+    trained: nn.Module = module.ln_tuning_layers[_NAME] if _kind(module) == "ln_tuning" else module
+    return trained
 
 
 def _kind(module: nn.Module) -> str | None:

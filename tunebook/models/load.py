@@ -176,7 +176,7 @@ def _read(auto: Any, folder: Path, config: Any, **options: Any) -> tuple[Any, di
     from safetensors import SafetensorError
 
     try:
-        with _silence():
+        with quietly():
             model, info = auto.from_pretrained(
                 folder,
                 config=config,
@@ -195,8 +195,8 @@ def _read(auto: Any, folder: Path, config: Any, **options: Any) -> tuple[Any, di
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
-    """Without the library's progress bar and its report on the head, which is new on purpose."""
+def quietly() -> Iterator[None]:
+    """Without the library's progress bars and its report on the head, which is new on purpose."""
     from transformers.utils import logging
 
     level, has_bar = logging.get_verbosity(), logging.is_progress_bar_enabled()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+import warnings
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from tunebook.models.load import Encoder
 
 _PREFIX = "base_model.model."
+_KNOWN_WARNINGS = ("Unsupported layer type", "`is_gradient_checkpointing` is deprecated")
+"""Of norms, which PEFT adapts all the same, and of what PEFT asks of transformers."""
 
 
 class PeftAdapter(Adapter):
@@ -25,7 +28,10 @@ class PeftAdapter(Adapter):
         from peft import PeftModel
 
         self.settings = config
-        self.wrapped: Any = PeftModel(encoder.model, config)
+        with warnings.catch_warnings():
+            for known in _KNOWN_WARNINGS:
+                warnings.filterwarnings("ignore", known)
+            self.wrapped: Any = PeftModel(encoder.model, config)
         self.names = frozenset(
             name for name, parameter in encoder.model.named_parameters() if parameter.requires_grad
         )
@@ -42,7 +48,7 @@ class PeftAdapter(Adapter):
         return kept
 
     def tensors(self, encoder: Encoder, trained: Collection[str]) -> dict[str, torch.Tensor]:
-        """PEFT's tensors under PEFT's keys, and the head's, each of its parameter's shape."""
+        """PEFT's tensors under PEFT's keys, such as A `(rank, in)`, and the head's."""
         from peft import get_peft_model_state_dict
 
         head = set(encoder.head_names) & set(trained)
@@ -52,7 +58,7 @@ class PeftAdapter(Adapter):
         }
 
     def load(self, encoder: Encoder, tensors: Mapping[str, torch.Tensor]) -> None:
-        """Put back what `tensors` gave, each of the same shape."""
+        """Put back what `tensors` gave, such as A `(rank, in)`."""
         from peft import set_peft_model_state_dict
 
         head = {_PREFIX + name for name in encoder.head_names}
@@ -74,7 +80,7 @@ class PeftAdapter(Adapter):
 
 
 def head_modules(encoder: Encoder) -> list[str]:
-    """The modules that hold the head's parameters, by name, outermost ones alone where PEFT's matching needs it."""
+    """The modules that hold the head's parameters, by name."""
     return sorted({name.rpartition(".")[0] for name in encoder.head_names})
 
 
@@ -88,7 +94,7 @@ def norm_names(encoder: Encoder) -> list[str]:
     ]
 
 
-def target_names(encoder: Encoder, wanted: str | list[str]) -> list[str]:
+def target_names(encoder: Encoder, wanted: str | Sequence[str]) -> list[str]:
     """The names of the modules to adapt: queries and values for "attention", "all_linear", or parts by name.
 
     Raises:
@@ -96,4 +102,4 @@ def target_names(encoder: Encoder, wanted: str | list[str]) -> list[str]:
     """
     if wanted == "attention":
         return targets.names(encoder, ("query", "value"))
-    return targets.names(encoder, targets.PARTS if wanted == "all_linear" else wanted)
+    return targets.names(encoder, targets.PARTS if isinstance(wanted, str) else wanted)

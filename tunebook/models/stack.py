@@ -85,7 +85,7 @@ class Stack:
         """Logits `(texts, outputs)` of what the head reads, `(texts, width)`; no layer is computed."""
         nothing = torch.zeros(len(read), 1, dtype=torch.long, device=read.device)
         with self._answering(lambda *args, **kwargs: _output(read[:, None])):
-            logits: torch.Tensor = self.model(input_ids=nothing).logits
+            logits: torch.Tensor = self.model(input_ids=nothing, attention_mask=nothing + 1).logits
         return logits
 
     def _call(self, module: Any, ids: torch.Tensor, type_ids: torch.Tensor | None, layout: Layout) -> Any:

@@ -26,11 +26,6 @@ class TargetRow:
     up: str
     down: str
 
-    @property
-    def linear(self) -> tuple[str, ...]:
-        """Every linear module of a layer."""
-        return tuple(dict.fromkeys((self.query, self.key, self.value, self.out, self.up, self.down)))
-
 
 _BERT = TargetRow(
     "encoder.layer",
@@ -67,7 +62,9 @@ _ROWS = {
     "deberta": TargetRow(
         "encoder.layer",
         "attention.self",
-        *["attention.self.in_proj"] * 3,
+        "attention.self.in_proj",
+        "attention.self.in_proj",
+        "attention.self.in_proj",
         "attention.output.dense",
         "intermediate.dense",
         "output.dense",
@@ -82,7 +79,9 @@ _ROWS = {
         "intermediate.dense",
         "output.dense",
     ),
-    "modernbert": TargetRow("layers", "attn", *["attn.Wqkv"] * 3, "attn.Wo", "mlp.Wi", "mlp.Wo"),
+    "modernbert": TargetRow(
+        "layers", "attn", "attn.Wqkv", "attn.Wqkv", "attn.Wqkv", "attn.Wo", "mlp.Wi", "mlp.Wo"
+    ),
     "mpnet": TargetRow(
         "encoder.layer",
         "attention.attn",

@@ -43,7 +43,10 @@ def _with_adapter(folder: Path) -> tuple[Encoder, methods.Recipe]:
 
     declared = book_folder.read_json(folder / "run.json")
     spec: dict[str, Any] = declared["spec"]
-    checkpoint = resolve.resolve(spec["checkpoint"])
+    try:
+        checkpoint = resolve.resolve(spec["checkpoint"])
+    except UsageError as error:
+        raise UsageError(f"{folder.name} holds what was learned on a checkpoint, and needs it: {error}") from None
     encoder = load_checkpoint(checkpoint, label_names=tuple(declared["dataset"]["label_names"]))
     recipe = methods.apply(spec["method"]["name"], spec["method"]["settings"], encoder, seed=spec["seed"])
     used = recipe.adapter or adapter.Adapter()

@@ -25,7 +25,7 @@ class RankAllocation:
         self.config.tfinal = int(total_steps * self.last_share)
 
     def loss(self) -> torch.Tensor:
-        """The weighted mean of ||P^T P - I|| and ||Q Q^T - I|| over all P `(out, rank)` and Q `(rank, in)`, a scalar."""
+        """The weighted mean of ||P^T P - I|| and ||Q Q^T - I|| over all P `(out, rank)`, Q `(rank, in)`: a scalar."""
         terms = []
         for name, value in self.tuner.model.named_parameters():
             if "lora_A" in name or "lora_B" in name:

@@ -21,7 +21,7 @@ def dora(
     alpha: Annotated[int, Field(ge=1, le=1024)] = 16,
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     targets: Targets = "attention",
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3,
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-3,
 ) -> Recipe:
     """Train m (W + s B A) / ||W + s B A|| in place of W, with s = alpha / rank: A, B and m alone, and the head.
 

@@ -21,15 +21,16 @@ def lora(
     alpha: Annotated[int, Field(ge=1, le=1024)] = 16,
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     targets: Targets = "attention",
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3,
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-3,
 ) -> Recipe:
     """Train W x + (alpha / rank) B A x in place of W x: A and B alone, and the head.
 
     A is `(rank, in)`, B `(out, rank)` and zero at first. `targets` are queries and values, as in the source, every
     linear map ("all_linear"), or maps by name; `dropout` is of the low-rank part's input. Rank 8 is the source's
-    for RoBERTa (table 9), with alpha 8 to 16; 1e-3, the peak per step, is twice its 5e-4 for RoBERTa-base, as LoRA
-    wants more in a small encoder. Without dropout the change is computed on the weight, and a pass costs what a
-    frozen encoder's does. Merges into a plain checkpoint.
+    for RoBERTa (table 9), with alpha 8 to 16. `learning_rate` is the peak per step: the source's 5e-4 is for
+    RoBERTa-base; of 1e-3 and 2e-3 the latter did better on 1,000 validation tweets with MiniLM-L6. Without dropout
+    the change is computed on the weight, and a pass costs what a frozen encoder's does. Merges into a plain
+    checkpoint.
 
     Source: Hu et al. 2022, LoRA, arXiv 2106.09685, section 4.1 and appendix D.
     """

@@ -19,15 +19,16 @@ def prefix_tuning(
     *,
     length: Annotated[int, Field(ge=1, le=512)] = 20,
     hidden: Annotated[int, Field(ge=0, le=8192)] = 0,
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-2,
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-2,
 ) -> Recipe:
     """Train `length` keys and values of every layer, softmax(q [K_p; K]^T) [V_p; V], and the head.
 
     A prefix takes no positions: texts are as long as without it. With `hidden` over 0 a network with so many hidden
     units makes it while training, tanh between its two layers, and is dropped afterwards (Li and Liang); 0 trains
-    it as it is (P-tuning v2), 20 and 1e-2, the peak per step, are within that source's ranges. Adds 2 * length *
-    width values a layer, and their scores to attention; cannot be merged. Families that share layers share the
-    prefix.
+    it as it is (P-tuning v2), and 20 is within that source's range. `learning_rate` is the peak per step: of 1e-2,
+    at that source's upper end, and 3e-2 the latter did better on 1,000 validation tweets with MiniLM-L6; with
+    `hidden`, a tenth of it is enough. Adds 2 * length * width values a layer, and their scores to attention; cannot
+    be merged. Families that share layers share the prefix.
 
     Source: Li and Liang 2021, Prefix-tuning, arXiv 2101.00190; Liu et al. 2022, P-tuning v2, arXiv 2110.07602.
     """

@@ -21,7 +21,7 @@ def rslora(
     alpha: Annotated[int, Field(ge=1, le=1024)] = 8,
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     targets: Targets = "attention",
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3,
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-3,
 ) -> Recipe:
     """Train W x + (alpha / sqrt(rank)) B A x in place of W x, and the head: LoRA with another scale.
 

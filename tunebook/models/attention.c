@@ -2,7 +2,8 @@
  *
  * Compiled for one head width, HD. Values are bfloat16 or float32; everything is computed in float32. Nothing is kept
  * between forward and backward: scores are computed again, and dropout masks are functions of (seed, text, head, query).
- * Every (text, head) is computed by one thread alone, so results do not depend on how many there are.
+ * Every (text, head) is computed by one thread alone, so results do not depend on how many there are. Keys and values
+ * of a prefix, the same for all texts, may stand before those of each text; their gradient is summed in fixed order.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -20,6 +21,8 @@ typedef struct {
     int64_t texts, heads, is_single, is_bfloat16;
     double scaling, dropout;
     uint64_t seed;
+    const void *prefix; /* keys, then values, a row of heads * HD for each of `prefix_length` places; or nothing */
+    int64_t prefix_length, parts; /* its gradient is summed over texts in so many parts: text t adds to t % parts */
 } Call;
 
 static inline float from_bfloat16(uint16_t bits) {
@@ -158,16 +161,18 @@ static void transposed(const float *RESTRICT from, int length, int width, float 
     }
 }
 
-/* One head of one text: `rows` queries over `length` keys, filled up to `width`. */
+/* One head of one text: `rows` queries over `length` keys, `before` of them the prefix's, filled up to `width`. */
 typedef struct {
-    int64_t text, head, start;
-    int length, width, rows;
+    int64_t text, head, start, part;
+    int before, length, width, rows;
 } Item;
 
-/* What a call reads beside its inputs, and what it writes. */
+/* What a call reads beside its inputs, and what it writes. `d_prefix` has the parts of the prefix's gradient, each
+ * laid out as the prefix is. */
 typedef struct {
     const void *gradient;
     void *mixed, *d_query, *d_rest;
+    float *d_prefix;
 } Buffers;
 
 /* Computes one item; `scratch` has room for `most` tokens of whatever it needs. */
@@ -181,15 +186,16 @@ static int longest_of(const Call *call) {
         int length = call->ends[text + 1] - call->ends[text];
         longest = length > longest ? length : longest;
     }
-    return up(longest);
+    return up(longest + (int)call->prefix_length);
 }
 
-static Item item_at(const Call *call, int64_t number) {
-    Item item = {.text = number / call->heads, .head = number % call->heads};
-    item.start = call->ends[item.text];
-    item.length = (int)(call->ends[item.text + 1] - item.start);
+static Item item_of(const Call *call, int64_t text, int64_t head, int64_t part) {
+    Item item = {.text = text, .head = head, .part = part, .before = (int)call->prefix_length};
+    int own = (int)(call->ends[text + 1] - call->ends[text]);
+    item.start = call->ends[text];
+    item.length = item.before + own;
     item.width = up(item.length);
-    item.rows = call->is_single ? 1 : item.length;
+    item.rows = call->is_single ? 1 : own;
     return item;
 }
 
@@ -198,15 +204,34 @@ static int64_t query_at(const Call *call, const Item *item, int64_t stride, int 
     return (call->is_single ? item->text : item->start + row) * stride + item->head * HD;
 }
 
-/* Where the head's values of a key begin among the projections, but for `key_at` or `value_at`. */
+/* Where the head's values of a key of the text begin among the projections, but for `key_at` or `value_at`. */
 static int64_t rest_at(const Call *call, const Item *item, int key) {
-    return (item->start + key) * call->rest_stride + item->head * HD;
+    return (item->start + key - item->before) * call->rest_stride + item->head * HD;
+}
+
+/* Where the head's key of a place of the prefix begins; its value is as many places further on as there are. */
+static int64_t prefix_at(const Call *call, const Item *item, int64_t place) {
+    return (place * call->heads + item->head) * HD;
 }
 
 static void load_keys(const Call *call, const Item *item, float *keys, float *values) {
-    for (int j = 0; j < item->length; j++) {
+    for (int j = 0; j < item->before; j++) {
+        load(call->prefix, prefix_at(call, item, j), call->is_bfloat16, keys + j * HD);
+        load(call->prefix, prefix_at(call, item, item->before + j), call->is_bfloat16, values + j * HD);
+    }
+    for (int j = item->before; j < item->length; j++) {
         load(call->rest, rest_at(call, item, j) + call->key_at, call->is_bfloat16, keys + j * HD);
         load(call->rest, rest_at(call, item, j) + call->value_at, call->is_bfloat16, values + j * HD);
+    }
+}
+
+/* Adds an item's gradients of the prefix's keys and values to its part of the sum. */
+static void add_prefix(const Call *call, const Item *item, const float *d_keys, const float *d_values, float *sums) {
+    float *part = sums + item->part * 2 * item->before * call->heads * HD;
+    for (int j = 0; j < item->before; j++) {
+        float *key = part + prefix_at(call, item, j), *value = part + prefix_at(call, item, item->before + j);
+        for (int c = 0; c < HD; c++) key[c] += d_keys[j * HD + c];
+        for (int c = 0; c < HD; c++) value[c] += d_values[j * HD + c];
     }
 }
 
@@ -285,16 +310,19 @@ static void attend_backward_item(const Call *call, const Item *item, const Buffe
         for (int r = 0; r < count; r++)
             store(d_queries[r], buffers->d_query, query_at(call, item, call->query_stride, row + r), call->is_bfloat16);
     }
-    for (int j = 0; j < length; j++) {
+    if (buffers->d_prefix != NULL) add_prefix(call, item, d_keys, d_values, buffers->d_prefix);
+    for (int j = item->before; j < length; j++) {
         store(d_keys + j * HD, buffers->d_rest, rest_at(call, item, j) + call->key_at, call->is_bfloat16);
         store(d_values + j * HD, buffers->d_rest, rest_at(call, item, j) + call->value_at, call->is_bfloat16);
     }
 }
 
-/* Every item, each by one thread with scratch of its own: `floats` of them for a token. Returns 1 where memory does
- * not suffice. */
+/* Every item, by threads with scratch of their own: `floats` of them for a token. One thread computes a head of every
+ * text that adds to the same part of the prefix's gradient, in order; where each text has a part of its own, or there
+ * is none, that is one text. Returns 1 where memory does not suffice. */
 static int for_each(const Call *call, Work work, const Buffers *buffers, int floats) {
     int failed = 0, most = longest_of(call);
+    int64_t parts = buffers->d_prefix == NULL ? call->texts : call->parts;
 #pragma omp parallel
     {
         float *scratch = aligned_alloc(64, (size_t)most * floats * sizeof(float));
@@ -303,10 +331,12 @@ static int for_each(const Call *call, Work work, const Buffers *buffers, int flo
             failed = 1;
         }
 #pragma omp for schedule(dynamic, 4)
-        for (int64_t number = 0; number < call->texts * call->heads; number++) {
+        for (int64_t number = 0; number < parts * call->heads; number++) {
             if (scratch == NULL) continue;
-            Item item = item_at(call, number);
-            work(call, &item, buffers, most, scratch);
+            for (int64_t text = number / call->heads; text < call->texts; text += parts) {
+                Item item = item_of(call, text, number % call->heads, number / call->heads);
+                work(call, &item, buffers, most, scratch);
+            }
         }
         free(scratch);
     }
@@ -319,8 +349,13 @@ int attend(const Call *call, void *mixed) {
     return for_each(call, attend_item, &buffers, 3 * HD + 2 * ROWS);
 }
 
-/* From the gradient of the mixed values to those of queries, keys and values, laid out as these are. */
-int attend_backward(const Call *call, const void *gradient, void *d_query, void *d_rest) {
-    Buffers buffers = {.gradient = gradient, .d_query = d_query, .d_rest = d_rest};
-    return for_each(call, attend_backward_item, &buffers, 6 * HD + 4 * ROWS);
+/* From the gradient of the mixed values to those of queries, keys and values, laid out as these are. Of `d_prefix`,
+ * which may be nothing, zeros for all parts of the prefix's gradient, the first becomes that gradient. */
+int attend_backward(const Call *call, const void *gradient, void *d_query, void *d_rest, float *d_prefix) {
+    Buffers buffers = {.gradient = gradient, .d_query = d_query, .d_rest = d_rest, .d_prefix = d_prefix};
+    int failed = for_each(call, attend_backward_item, &buffers, 6 * HD + 4 * ROWS);
+    int64_t size = 2 * call->prefix_length * call->heads * HD;
+    for (int64_t part = 1; d_prefix != NULL && part < call->parts; part++)
+        for (int64_t i = 0; i < size; i++) d_prefix[i] += d_prefix[part * size + i];
+    return failed;
 }

@@ -31,6 +31,8 @@ _FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffi
           "-fopenmp", "-shared", "-fPIC")  # fmt: skip
 _X86_FLAGS = ("-mprefer-vector-width=512",)
 _MOST_SECONDS = 60
+# A prefix's gradient is summed over texts in so many parts, however many threads there are: it does not depend on them.
+_MOST_PARTS = 16
 
 
 class _Call(ctypes.Structure):
@@ -49,18 +51,34 @@ class _Call(ctypes.Structure):
         ("scaling", ctypes.c_double),
         ("dropout", ctypes.c_double),
         ("seed", ctypes.c_uint64),
+        ("prefix", ctypes.c_void_p),
+        ("prefix_length", ctypes.c_int64),
+        ("parts", ctypes.c_int64),
     )
 
 
 class CompiledAttention:
-    """Attention of one layer in one pass, as `GroupedAttention` has it: nothing but its inputs is kept."""
+    """Attention of one layer in one pass, as `GroupedAttention` has it: nothing but its inputs is kept.
+
+    `prefix` and `d_prefix` are what they are there; the sum over texts is taken in an order of its own.
+    """
 
     def __init__(
-        self, library: Library, layout: Layout, *, num_heads: int, dropout: float, words: Words | None
+        self,
+        library: Library,
+        layout: Layout,
+        *,
+        num_heads: int,
+        dropout: float,
+        words: Words | None,
+        prefix: torch.Tensor | None = None,
     ) -> None:
         self._library, self._layout, self._num_heads = library, layout, num_heads
+        self._prefix = None if prefix is None else prefix.contiguous()
+        self._parts = min(len(layout.ends) - 1, _MOST_PARTS)
         self._dropout = 0.0 if words is None else dropout
         self._seed = words.seed() if words is not None and dropout else 0
+        self.d_prefix: torch.Tensor | None = None
         self._query: torch.Tensor | None = None
         self._rest = torch.empty(0)
 
@@ -68,6 +86,7 @@ class CompiledAttention:
         """Mixed values `(tokens, width)` from projections `rest` `(tokens, 3 width)`; or, where each text has one
         `query` `(texts, width)`, `(texts, width)` from its keys and values `(tokens, 2 width)`."""
         assert rest.dtype in (torch.float32, torch.bfloat16)
+        assert self._prefix is None or self._prefix.dtype == rest.dtype
         self._query, self._rest = None if query is None else query.contiguous(), rest.contiguous()
         rows, width = self._shape()
         mixed = rest.new_empty(rows, width)
@@ -75,22 +94,30 @@ class CompiledAttention:
         return mixed
 
     def backward(
-        self, gradient: torch.Tensor, *, is_single: bool
+        self, gradient: torch.Tensor, *, is_single: bool, needs_prefix: bool = False
     ) -> tuple[torch.Tensor | None, torch.Tensor]:
         """From the gradient `(tokens or texts, width)` to those of what `forward` took; `is_single` says that each
-        text had one query."""
+        text had one query. With `needs_prefix` that of the prefix is in `d_prefix` afterwards."""
         assert is_single == (self._query is not None)
         d_rest = torch.empty_like(self._rest)
         d_query = torch.empty_like(self._query) if self._query is not None else None
-        self._run("attend_backward", gradient.contiguous(), d_rest if d_query is None else d_query, d_rest)
+        sums = self._sums() if needs_prefix else None
+        written = d_rest if d_query is None else d_query, d_rest, sums
+        self._run("attend_backward", gradient.contiguous(), *written)
+        self.d_prefix = None if sums is None else sums[0].clone()
         return d_query, d_rest
+
+    def _sums(self) -> torch.Tensor:
+        """Zeros for parts of the prefix's gradient, `(parts, 2, length, width)`."""
+        assert self._prefix is not None
+        return torch.zeros(self._parts, *self._prefix.shape)
 
     def _shape(self) -> tuple[int, int]:
         if self._query is None:
             return len(self._rest), self._rest.shape[1] // 3
         return len(self._query), self._query.shape[1]
 
-    def _run(self, function: str, *tensors: torch.Tensor) -> None:
+    def _run(self, function: str, *tensors: torch.Tensor | None) -> None:
         query, rest, width = self._query, self._rest, self._shape()[1]
         call = _Call(
             query=(rest if query is None else query).data_ptr(),
@@ -107,8 +134,11 @@ class CompiledAttention:
             scaling=(width // self._num_heads) ** -0.5,
             dropout=self._dropout,
             seed=self._seed,
+            prefix=None if self._prefix is None else self._prefix.data_ptr(),
+            prefix_length=0 if self._prefix is None else self._prefix.shape[1],
+            parts=self._parts,
         )
-        pointers = [ctypes.c_void_p(tensor.data_ptr()) for tensor in tensors]
+        pointers = [ctypes.c_void_p(None if tensor is None else tensor.data_ptr()) for tensor in tensors]
         if getattr(self._library.functions, function)(ctypes.byref(call), *pointers):
             raise MemoryError("no memory for attention")
 

@@ -20,6 +20,7 @@ from torch import nn
 from tunebook.models import effective
 from tunebook.models.dropout import Words
 from tunebook.models.packing import Layout
+from tunebook.models.parts import Cast, Parts
 
 aten = torch.ops.aten
 
@@ -29,77 +30,8 @@ _NAMES = ("qw", "qb", "kw", "kb", "vw", "vb", "ow", "ob", "n1w", "n1b", "uw", "u
 _TANH = ("NewGELUActivation", "FastGELUActivation", "GELUTanh", "PytorchGELUTanh")
 
 
-@dataclass
-class Parts:
-    """The modules of a layer by what they do, linear maps as `effective` knows them, and its dropout probabilities."""
-
-    query: nn.Module
-    key: nn.Module
-    value: nn.Module
-    out: nn.Module
-    attention_norm: nn.LayerNorm
-    up: nn.Module
-    down: nn.Module
-    output_norm: nn.LayerNorm
-    num_heads: int
-    gelu: str
-    attention_dropout: float
-    out_dropout: float
-    down_dropout: float
-    _cast: Cast | None = field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        """A norm with a trained copy is that copy."""
-        self.attention_norm = effective.norm(self.attention_norm)  # type: ignore[assignment]
-        self.output_norm = effective.norm(self.output_norm)  # type: ignore[assignment]
-
-    def weights(self) -> tuple[torch.Tensor, ...]:
-        """All sixteen as they act, weights `(out, in)` and biases `(out,)`, in the order of `_NAMES`."""
-        query, key, value, out, up, down = map(effective.linear, self._linears)
-        first, second = self.attention_norm, self.output_norm
-        norms = (first.weight, first.bias), (second.weight, second.bias)
-        return (*query, *key, *value, *out, *norms[0], *up, *down, *norms[1])
-
-    def cast(self, dtype: torch.dtype) -> Cast:
-        """The weights of the products in `dtype`, made when what they are made of has changed since the last time."""
-        sources = (parameter for linear in self._linears for parameter in linear.parameters())
-        versions = (dtype, *(parameter._version for parameter in sources))
-        if self._cast is None or self._cast.versions != versions:
-            with torch.no_grad():
-                self._cast = Cast.of(self, dtype, versions)
-        return self._cast
-
-    @property
-    def _linears(self) -> tuple[nn.Module, ...]:
-        return self.query, self.key, self.value, self.out, self.up, self.down
-
-
-class Cast(NamedTuple):
-    """Weights and biases of a layer's products in one format; `qkv` has the three projections under each other."""
-
-    versions: tuple[Any, ...]
-    qkv: tuple[torch.Tensor, torch.Tensor]
-    out: tuple[torch.Tensor, torch.Tensor]
-    up: tuple[torch.Tensor, torch.Tensor]
-    down: tuple[torch.Tensor, torch.Tensor]
-
-    @classmethod
-    def of(cls, parts: Parts, dtype: torch.dtype, versions: tuple[Any, ...]) -> Cast:
-        """The weights of some parts as they are now."""
-        three = (parts.query, parts.key, parts.value)
-
-        def cast(module: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
-            weight, bias = effective.linear(module)
-            return weight.detach().to(dtype), bias.detach().to(dtype)
-
-        qkv = tuple(torch.cat(some) for some in zip(*map(cast, three), strict=True))
-        return cls(versions, qkv, cast(parts.out), cast(parts.up), cast(parts.down))  # type: ignore[arg-type]
-
-
 def parts_of(layer: nn.Module) -> Parts | None:
     """The parts of a layer of BERT's shape (BERT, RoBERTa, ELECTRA, ..., DistilBERT), or None for any other."""
-    if any(name.endswith("prefix") for name, _ in layer.named_modules()):
-        return None
     try:
         found = _bert_parts(layer) or _distilbert_parts(layer)
     except AttributeError:
@@ -127,6 +59,7 @@ def _bert_parts(layer: Any) -> Parts | None:
         attention_dropout=attention.dropout.p,
         out_dropout=layer.attention.output.dropout.p,
         down_dropout=layer.output.dropout.p,
+        prefix=getattr(attention, "prefix", None),
     )
 
 
@@ -150,6 +83,7 @@ def _distilbert_parts(layer: Any) -> Parts | None:
         attention_dropout=attention.dropout.p,
         out_dropout=0.0,
         down_dropout=layer.ffn.dropout.p,
+        prefix=getattr(attention, "prefix", None),
     )
 
 
@@ -184,21 +118,33 @@ class Call(NamedTuple):
 
 def run(hidden: torch.Tensor, call: Call) -> torch.Tensor:
     """A layer's output for `hidden` `(tokens, width)`: `(tokens, width)`, or of the last `(texts, width)`."""
-    output: torch.Tensor = PostNormLayer.apply(hidden, call, *call.parts.weights())  # type: ignore[no-untyped-call]
+    prefix = None if call.parts.prefix is None else call.parts.prefix()
+    output: torch.Tensor = PostNormLayer.apply(hidden, call, prefix, *call.parts.weights())  # type: ignore[no-untyped-call]
     return output
 
 
 class PostNormLayer(torch.autograd.Function):
-    """The layer as one function of the hidden states and its sixteen parameters."""
+    """The layer as one function of the hidden states, the prefix if there is one, and its sixteen parameters."""
 
     @staticmethod
-    def forward(context: Any, hidden: torch.Tensor, call: Call, *parameters: torch.Tensor) -> torch.Tensor:
-        """`(tokens, width)` projected, attended and fed forward; what the backward needs is kept."""
+    def forward(
+        context: Any,
+        hidden: torch.Tensor,
+        call: Call,
+        prefix: torch.Tensor | None,
+        *parameters: torch.Tensor,
+    ) -> torch.Tensor:
+        """`(tokens, width)` projected, attended after a prefix `(2, length, width)` and fed forward; what the backward
+        needs is kept."""
         parts, layout = call.parts, call.layout
         cast = parts.cast(hidden.dtype)
         own = hidden.index_select(0, layout.first) if call.is_last else hidden
         attention = call.attention(
-            layout, num_heads=parts.num_heads, dropout=parts.attention_dropout, words=call.words
+            layout,
+            num_heads=parts.num_heads,
+            dropout=parts.attention_dropout,
+            words=call.words,
+            prefix=None if prefix is None else prefix.to(hidden.dtype),
         )
         mixed = attention.forward(*_project(hidden, own, cast, call.is_last))
         out = nn.functional.linear(mixed, *cast.out)
@@ -217,12 +163,14 @@ class PostNormLayer(torch.autograd.Function):
 
     @staticmethod
     def backward(context: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        """Gradients of the hidden states `(tokens, width)` and of the parameters; None for the frozen ones."""
-        found = _Gradients(dict(zip(_NAMES, context.needs_input_grad[2:], strict=True)))
+        """Gradients of the hidden states `(tokens, width)`, of the prefix and of the parameters; None for the frozen
+        ones."""
+        found = _Gradients(dict(zip(_NAMES, context.needs_input_grad[3:], strict=True)))
         with torch.autocast(gradients[0].device.type, enabled=False):
             d_hidden = _backward(context, gradients[0], found)
+        d_prefix = context.attention.d_prefix
         context.attention = context.values = None
-        return d_hidden, None, *(found.values.get(name) for name in _NAMES)
+        return d_hidden, None, d_prefix, *(found.values.get(name) for name in _NAMES)
 
 
 @dataclass(frozen=True)
@@ -270,7 +218,9 @@ def _backward(context: Any, gradient: torch.Tensor, found: _Gradients) -> torch.
     found.of_norm("n1", *of_norm)
     d_out = _undropped(d_sum, out_keep, parts.out_dropout)
     found.of_linear("o", d_out, mixed)
-    d_query, d_rest = context.attention.backward(d_out @ cast.out[0], is_single=context.call.is_last)
+    d_query, d_rest = context.attention.backward(
+        d_out @ cast.out[0], is_single=context.call.is_last, needs_prefix=context.needs_input_grad[2]
+    )
     return _unproject(context, found, d_query, d_rest, d_sum)
 
 

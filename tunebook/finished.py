@@ -46,7 +46,9 @@ def _with_adapter(folder: Path) -> tuple[Encoder, methods.Recipe]:
     try:
         checkpoint = resolve.resolve(spec["checkpoint"])
     except UsageError as error:
-        raise UsageError(f"{folder.name} holds what was learned on a checkpoint, and needs it: {error}") from None
+        raise UsageError(
+            f"{folder.name} holds what was learned on a checkpoint, and needs it: {error}"
+        ) from None
     encoder = load_checkpoint(checkpoint, label_names=tuple(declared["dataset"]["label_names"]))
     recipe = methods.apply(spec["method"]["name"], spec["method"]["settings"], encoder, seed=spec["seed"])
     used = recipe.adapter or adapter.Adapter()

@@ -183,9 +183,12 @@ class _Gradients:
     def of_linear(self, names: str, gradient: torch.Tensor, inputs: torch.Tensor) -> None:
         """Those of linear maps whose outputs, of equal widths, stand side by side in `gradient`; one letter each."""
         width = gradient.shape[1] // len(names)
-        if any(self.needs[f"{name}w"] for name in names):
-            weights = gradient.t() @ inputs
-            self._keep(names, "w", torch.split(weights, width))
+        if all(self.needs[f"{name}w"] for name in names):
+            self._keep(names, "w", torch.split(gradient.t() @ inputs, width))
+        else:
+            for name, part in zip(names, torch.split(gradient, width, 1), strict=True):
+                if self.needs[f"{name}w"]:
+                    self._keep(name, "w", (part.t() @ inputs,))
         if any(self.needs[f"{name}b"] for name in names):
             # The sum over tokens as a product: twice as fast as `sum` in bfloat16.
             biases = (gradient.new_ones(1, len(gradient)) @ gradient)[0]

@@ -92,7 +92,7 @@ class _Rows:
     """Prefix rows in an attention module that computes its scores by itself: DeBERTa's and MPNet's.
 
     The module is called with zero rows before its own; what its projections give for these is replaced by the prefix.
-    `projections` are the key's and the value's, or one for query, key and value.
+    (What DeBERTa v1 adds to all values, its `v_bias`, it adds to the prefix's too.) `projections` are the key's and the value's, or one for query, key and value.
     """
 
     def __init__(self, module: Any, projections: list[Any]) -> None:
@@ -114,9 +114,10 @@ class _Rows:
             raise UsageError("a prefix cannot be given to a layer whose queries come from elsewhere")
         self.extended = values["hidden_states"] = pad(values["hidden_states"], (0, 0, self.length, 0))
         if (
-            mask := values.get("attention_mask")
-        ) is not None:  # additive where it is a fraction, else 1 to attend
-            values["attention_mask"] = self._padded(mask, 0.0 if mask.is_floating_point() else 1)
+            values.get("attention_mask") is not None
+        ):  # MPNet adds it to the scores, DeBERTa asks whether it is 0
+            fill = 0 if "position_bias" in values else 1
+            values["attention_mask"] = self._padded(values["attention_mask"], fill)
         for name in ("relative_pos", "position_bias"):
             if values.get(name) is not None:
                 values[name] = self._padded(values[name], 0)

@@ -277,6 +277,15 @@ def test_prefix_rows_are_at_distance_zero(
 
 
 @pytest.mark.parametrize("family", DISPATCHING + HOOKED)
+def test_a_mask_that_is_not_given_hides_no_prefix(family: str, tiny_checkpoint: Tiny) -> None:
+    encoder = prefixed(tiny_checkpoint(family))
+    ids = torch.randint(5, 60, (2, 7))
+    with torch.no_grad():
+        without, given = encoder.model(ids).logits, encoder.model(ids, torch.ones_like(ids)).logits
+    torch.testing.assert_close(without, given, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("family", [*DISPATCHING, *HOOKED])
 def test_texts_are_as_long_as_without_it(family: str, tiny_checkpoint: Tiny) -> None:
     """And every place of every layer's prefix has its gradient."""
     encoder = prefixed(tiny_checkpoint(family))

@@ -17,7 +17,7 @@ SELECT := $(if $(SLOW),,-m "not slow")
 help:  ## print these targets
 	@echo "make demo    install into $(VENV) and run experiments/pocket.toml (no network after the install)"
 	@echo "make test    install what the tests need; run ruff, mypy and pytest; SLOW=1 adds the long tests"
-	@echo "make benchmark  how fast training is beside transformers.Trainer (half an hour; needs TUNEBOOK_DATA and quiet cores)"
+	@echo "make benchmark  how fast training is beside transformers.Trainer (an hour; needs TUNEBOOK_DATA and quiet cores)"
 	@echo "make format  lay the code out as ruff does, and mend what ruff can"
 	@echo "make docs    write the generated tables into DESIGN.md"
 	@echo "make clean   remove $(VENV) and caches (never your runs in book/)"

@@ -21,18 +21,17 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import training
+from benchmarks import contenders
+from benchmarks.workloads import WORKLOADS, encoder_of, texts_of
 
 SIZES = (10_000, 100_000, 400_000, 1_600_000)
 
 
 def write(folder: Path, sizes: tuple[int, ...]) -> None:
     """A token store on disk for each size, as `open_store` reads it."""
-    workload = training.WORKLOADS["tweets-minilm"]
+    workload = WORKLOADS["tweets-minilm"]
     for size in sizes:
-        store, labels = training.texts_of(
-            replace(workload, texts=size), training.encoder_of(workload), folder / "cache"
-        )
+        store, labels = texts_of(replace(workload, texts=size), encoder_of(workload), folder / "cache")
         place = folder / str(size)
         place.mkdir()
         dtypes = {"ids": str(store.ids.dtype), "offsets": "int64", "first_window": "int64"}
@@ -46,11 +45,11 @@ def child(folder: Path, steps: int) -> dict[str, Any]:
     """Train some steps on the texts of a folder."""
     from tunebook.data.tokens import open_store
 
-    workload = replace(training.WORKLOADS["tweets-minilm"], steps={"tunebook": steps})
-    encoder = training.encoder_of(workload)
+    workload = replace(WORKLOADS["tweets-minilm"], steps={"tunebook": steps})
+    encoder = encoder_of(workload)
     labels = np.load(folder / "labels.npy", mmap_mode="r")
     with tempfile.TemporaryDirectory() as run:
-        return training.tunebook(workload, open_store(folder), labels, encoder, Path(run))
+        return contenders.tunebook(workload, open_store(folder), labels, encoder, Path(run))
 
 
 def main() -> None:

@@ -113,6 +113,7 @@ def test_the_benchmark_runs(real_data: Path) -> None:
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)["workloads"]["tweets-minilm"]
     assert set(found["ratios"]) == {"trainer-128", "trainer-dynamic", "trainer-bf16", "trainer-grouped"}
+    assert len(set(found["trainable_parameters"].values())) == 1
     assert found["ran"]["path"] == "packed" and 0 < found["share_of_rate"] < 1
     assert all(
         ratio > 1 for name, ratio in found["ratios"].items() if name in ("trainer-128", "trainer-dynamic")

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 VERSION = 2
 
 
-def linear_probe(encoder: Encoder, *, learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3) -> Recipe:
+def linear_probe(encoder: Encoder, *, learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-2) -> Recipe:
     """Train the classification head on the frozen encoder's features: the cheapest method, and a floor for others.
 
     Dropout is off inside the encoder: the features of a text are a constant, by this method's definition.
     Parameters that the checkpoint does not hold (a pooler that starts random) train with the head.
-    `learning_rate` is the peak per step, before the schedule. On pocket's 90 validation sentences 1e-3, 3e-3 and
-    1e-2 reach .66, .69 and .70 with MiniLM-L6, one seed each: the middle one is the default.
+    `learning_rate` is the peak per step, before the schedule. With MiniLM-L6, whose head is one linear map, 1e-2
+    does better than 3e-3 on 1,000 validation phrases of SST-2 (.735 and .69) and as well on pocket; larger ones do
+    better still, but families with two layers in their head (RoBERTa, DistilBERT) would not bear them.
 
     Source: Alain and Bengio 2016, Understanding intermediate layers using linear classifier probes, arXiv 1610.01644.
     """

@@ -92,7 +92,8 @@ class _Rows:
     """Prefix rows in an attention module that computes its scores by itself: DeBERTa's and MPNet's.
 
     The module is called with zero rows before its own; what its projections give for these is replaced by the prefix.
-    (What DeBERTa v1 adds to all values, its `v_bias`, it adds to the prefix's too.) `projections` are the key's and the value's, or one for query, key and value.
+    (What DeBERTa v1 adds to all values, its `v_bias`, it adds to the prefix's too.) `projections` are the key's and the
+    value's, or one for query, key and value.
     """
 
     def __init__(self, module: Any, projections: list[Any]) -> None:

@@ -48,6 +48,5 @@ def top_layers(
 
 
 def _is_above(name: str, encoder: Encoder) -> bool:
-    """Whether a parameter stands after the layers: head, pooler, last norm."""
-    base = f"{encoder.model.base_model_prefix}."
-    return name in encoder.head_names or name.startswith((f"{base}pooler.", f"{base}final_norm."))
+    """Whether a parameter stands after the layers: the head's, or those of a last norm."""
+    return name in encoder.head_names or name.startswith(f"{encoder.model.base_model_prefix}.final_norm.")

@@ -35,10 +35,15 @@ class Encoder:
 
     @property
     def head_names(self) -> tuple[str, ...]:
-        """The parameters of the head: everything outside the encoder, and everything that started random."""
+        """The parameters of the head: what stands outside the encoder or started random, and BERT's and ALBERT's pooler.
+
+        That is the layer which other families have in their heads under another name.
+        """
         prefix = self.model.base_model_prefix + "."
         return tuple(
-            name for name in self.parameter_names if not name.startswith(prefix) or name in self.new_names
+            name
+            for name in self.parameter_names
+            if not name.startswith(prefix) or name.startswith(f"{prefix}pooler.") or name in self.new_names
         )
 
     @property

@@ -99,7 +99,7 @@ def test_parameters_are_counted_apart(tiny_checkpoint: Tiny) -> None:
     folder = tiny_checkpoint("bert")
     rows = {row["name"]: row for row in here("list", "methods", "--checkpoint", folder, "--json").json}
     width, layers, rank = tiny.WIDTH, 2, 8
-    head = 2 * width + 2
+    head = width * width + width + 2 * width + 2  # the pooler is of it
     assert rows["linear_probe"]["encoder"] == 0 and {row["head"] for row in rows.values()} == {0, head}
     assert rows["lora"]["encoder"] == layers * 2 * rank * 2 * width
     assert rows["prefix_tuning"]["encoder"] == layers * 2 * 20 * width

@@ -59,11 +59,16 @@ def run(
 
 
 def load(
-    run: str | Path | Mapping[str, Any], *, device: str = "auto", root: str | Path | None = None
+    run: str | Path | Mapping[str, Any],
+    *,
+    device: str = "auto",
+    checkpoint: str | None = None,
+    root: str | Path | None = None,
 ) -> Predictor:
     """A finished run as something that predicts: `load(run).predict(["Not bad at all."])`.
 
-    `run` is a run's object, its name, its folder, or the first letters of its hash.
+    `run` is a run's object, its name, its folder, or the first letters of its hash. A run that left an adapter needs
+    its checkpoint: `checkpoint` says where that is now, where it is not found by the name that it was run with.
 
     Raises:
         UsageError: there is no such run, it is not finished, or it kept no weights.
@@ -73,7 +78,8 @@ def load(
     from tunebook.book import open_book
 
     name = run["run"] if isinstance(run, Mapping) else str(run)
-    return predict.load(open_book(Path(root) if root is not None else None).find(name), device=device)
+    folder = open_book(Path(root) if root is not None else None).find(name)
+    return predict.load(folder, device=device, checkpoint=checkpoint)
 
 
 def compare(

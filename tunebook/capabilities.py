@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunebook import methods
+from tunebook.durable import write_file
 from tunebook.errors import TunebookError, UsageError
 
 if TYPE_CHECKING:
@@ -32,8 +34,11 @@ def stored() -> dict[str, Any]:
     return found
 
 
-def expected_path(method: str, family: str, padding: str = "auto") -> tuple[str, str]:
-    """The path and the kernel that a run is expected to take on a CPU.
+def expected_path(
+    method: str, family: str, padding: str = "auto", settings: Mapping[str, Any] | None = None
+) -> tuple[str, str]:
+    """The path and the kernel that a run is expected to take on a CPU; low-rank methods whose `settings` have dropout
+    run in the family's layers.
 
     Example:
         >>> expected_path("full", "bert")
@@ -44,17 +49,8 @@ def expected_path(method: str, family: str, padding: str = "auto") -> tuple[str,
     if padding == "stock":
         return "stock", UNTRIED[1]
     cell = stored()["cells"].get(method, {}).get(family, {})
-    return cell.get("path", UNTRIED[0]), cell.get("kernel", UNTRIED[1])
-
-
-def check(method: str, family: str) -> None:
-    """Find that a method was not refused on a family, before anything is loaded.
-
-    Raises:
-        UsageError: it was; the message says why.
-    """
-    if reason := stored()["cells"].get(method, {}).get(family, {}).get("refused"):
-        raise UsageError(reason)
+    kernel = UNTRIED[1] if (settings or {}).get("dropout") else cell.get("kernel", UNTRIED[1])
+    return cell.get("path", UNTRIED[0]), kernel
 
 
 def parameters(checkpoint: str) -> dict[str, dict[str, Any]]:
@@ -92,8 +88,12 @@ def tried() -> dict[str, Any]:
 
 
 def store(table: dict[str, Any]) -> None:
-    """Keep a table, in the package."""
-    FILE.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+    """Keep a table, in the package.
+
+    Raises:
+        Failure: the package's folder cannot be written.
+    """
+    write_file(FILE, (json.dumps(table, indent=1) + "\n").encode())
     stored.cache_clear()
 
 

@@ -100,7 +100,7 @@ class Planned:
         if checkpoint is None:
             return {"path": None, "kernel": None, "precision": None}
         path, kernel = capabilities.expected_path(
-            self.spec.method.name, checkpoint.family, self.spec.train.padding
+            self.spec.method.name, checkpoint.family, self.spec.train.padding, self.spec.method.settings
         )
         return {"path": path, "kernel": kernel, "precision": self.spec.train.precision}
 

@@ -270,9 +270,14 @@ def _save_weights(
     staged = prepared.folder / ".tmp-weights"
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir()
-    method = prepared.spec.method.model_dump()
+    method = prepared.identity["method"]
     weights = saved_state.write_finished(staged, encoder, recipe, prepared.checkpoint, method)
-    found = {"weights_bytes": weights.stat().st_size, "weights_sha256": durable.sha256_file(weights)}
+    found: dict[str, Any] = {
+        "weights_bytes": weights.stat().st_size,
+        "weights_sha256": durable.sha256_file(weights),
+    }
+    if weights.name == book_folder.ADAPTER:
+        found["adapter"] = durable.read_json(staged / "adapter_config.json")["peft_type"]
     for path in sorted(staged.iterdir() if keep else ()):
         durable.write_file(prepared.folder / path.name, path.read_bytes())
     shutil.rmtree(staged)

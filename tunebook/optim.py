@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import torch
@@ -12,10 +12,17 @@ from torch import nn
 from tunebook.spec import TrainSpec
 
 
-def build(model: nn.Module, learning_rates: Mapping[str, float], settings: TrainSpec) -> torch.optim.AdamW:
+def build(
+    model: nn.Module,
+    learning_rates: Mapping[str, float],
+    settings: TrainSpec,
+    *,
+    spared: Container[str] = (),
+) -> torch.optim.AdamW:
     """Freeze what has no learning rate and return a fused AdamW over the rest.
 
-    Weight decay acts on matrices and embeddings, not on norms and biases (everything of one dimension).
+    Weight decay acts on matrices and embeddings, not on norms and biases (everything of one dimension), nor on what is
+    `spared`.
 
     Source: Loshchilov and Hutter 2019, Decoupled weight decay regularisation, arXiv 1711.05101.
     """
@@ -23,7 +30,7 @@ def build(model: nn.Module, learning_rates: Mapping[str, float], settings: Train
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(name in learning_rates)
         if name in learning_rates:
-            decay = settings.weight_decay if parameter.ndim > 1 else 0.0
+            decay = settings.weight_decay if parameter.ndim > 1 and name not in spared else 0.0
             groups.setdefault((learning_rates[name], decay), []).append((name, parameter))
     optimizer = torch.optim.AdamW(
         [

@@ -86,8 +86,8 @@ class Predictor:
         return {"text": text, "label": label, "probability": shares[label], "probabilities": shares}
 
 
-def load(folder: Path, *, device: str = "auto") -> Predictor:
-    """The predictor of a finished run's folder.
+def load(folder: Path, *, device: str = "auto", checkpoint: str | None = None) -> Predictor:
+    """The predictor of a finished run's folder; `checkpoint` says where its checkpoint is now, if it was moved.
 
     Raises:
         UsageError: the run is not finished, kept no weights, or is a baseline.
@@ -95,7 +95,7 @@ def load(folder: Path, *, device: str = "auto") -> Predictor:
     """
     from tunebook import finished, paths
 
-    encoder, _ = finished.load(folder)
+    encoder, _ = finished.load(folder, checkpoint=checkpoint)
     result, declared = book_folder.read_result(folder), book_folder.read_json(folder / "run.json")
     assert result is not None
     settings = declared["spec"]["train"]

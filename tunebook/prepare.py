@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunebook import capabilities, data, metrics, spec
+from tunebook import data, metrics, spec
 from tunebook.book import folder as book_folder
 from tunebook.errors import UsageError
 from tunebook.models import resolve
@@ -48,14 +48,13 @@ def prepare(run_spec: spec.RunSpec, book: Book, shelf: Shelf | None = None) -> P
     """Find the checkpoint, read the dataset, and compute the run's identity. Needs no torch.
 
     Raises:
-        UsageError: the checkpoint or the data is not there, or the method has no meaning for the family.
+        UsageError: the checkpoint or the data is not there.
         DataRejected: the data is not what it should be.
         IntegrityError: the checkpoint's files are not to be trusted.
     """
     checkpoint, shelf = None, shelf or Shelf(book)
     if run_spec.checkpoint != spec.NO_CHECKPOINT:
         checkpoint = shelf.checkpoint(run_spec.checkpoint)
-        capabilities.check(run_spec.method.name, checkpoint.family)
     dataset = shelf.dataset(run_spec.dataset.source())
     _check_metric(run_spec.train.select_on, dataset)
     identity = spec.identity(run_spec, checkpoint.fingerprint if checkpoint else None, dataset)

@@ -73,15 +73,16 @@ class Loop:
         self.select_on = settings.select_on or ("accuracy" if label_names else "pearson")
         self.mean, self.deviation = _scale(train.labels, self.task)
         self.paths, self.ends = paths, _ends(recipe, self.plan.total_steps)
-        self.phase = 0
-        self.enter(0)
+        self.enter(next(number for number, end in enumerate(self.ends) if end > 0))
         if recipe.companion is not None:
             recipe.companion.begin(self.plan.total_steps)
 
     def enter(self, number: int) -> None:
         """Begin a phase: what trains in it, its optimiser, and how its gradient is computed."""
         self.phase, phase = number, self.recipe.phases[number]
-        self.optimizer = optim.build(self.encoder.model, phase.learning_rates, self.settings)
+        self.optimizer = optim.build(
+            self.encoder.model, phase.learning_rates, self.settings, spared=phase.spared
+        )
         labels = self.train.labels
         self.gradient = Gradient(
             self.paths[number],
@@ -107,6 +108,7 @@ class Loop:
         due = next((number for number, end in enumerate(self.ends) if self.state.step < end), self.phase)
         if due != self.phase:
             self.enter(due)
+            self.state.worse_evaluations = 0
 
     # ---------------------------------------------------------------- the flow
 
@@ -217,7 +219,12 @@ class Loop:
             state.best_step, state.best_score, state.worse_evaluations = state.step, score, 0
             return True
         state.worse_evaluations += 1
-        state.has_stopped_early = state.worse_evaluations == self.settings.early_stopping_patience
+        is_last_phase = (
+            self.phase == len(self.ends) - 1
+        )  # an earlier one may be worse: what follows is another
+        state.has_stopped_early = (
+            is_last_phase and state.worse_evaluations == self.settings.early_stopping_patience
+        )
         return False
 
     def predict(self, store: TokenStore, texts: np.ndarray | None = None) -> np.ndarray:
@@ -314,9 +321,14 @@ def _scale(labels: np.ndarray, task: str) -> tuple[float, float]:
 
 
 def _ends(recipe: Recipe, total_steps: int) -> list[int]:
-    """The step at which each phase ends; one that is too short for a step is left out by ending where it begins."""
+    """The step at which each phase ends: by its share, but at least one step each; the last has the only one."""
     shares = list(accumulate(phase.share for phase in recipe.phases))
-    return [round(total_steps * share / shares[-1]) for share in shares]
+    after = range(len(shares) - 1, -1, -1)
+    ends = []
+    for number, (share, later) in enumerate(zip(shares, after, strict=True)):
+        end = round(total_steps * share / shares[-1])
+        ends.append(max(0, min(max(end, number + 1), total_steps - later)))
+    return ends
 
 
 def _is_better(score: float | None, best: float | None, larger_is_better: bool) -> bool:

@@ -21,7 +21,7 @@ def render(run: Values, result: Values, environment: Values, cost: Values) -> st
     """
     sections = [
         f"---\n{_front_matter(run, result)}\n---",
-        _title(run),
+        _title(run, result),
         "## Evaluation\n\n" + "\n\n".join(_evaluation(result)),
         "## Training\n\n" + _training(run, result),
         "## Cost\n\n" + table(["what", "measured"], _flat(cost)),
@@ -45,12 +45,18 @@ def _front_matter(run: Values, result: Values) -> str:
     data = ModelCardData(
         model_name=_name(run),
         eval_results=list(_eval_results(run, result)) or None,
-        library_name="transformers",
+        library_name=_library(result),
         pipeline_tag="text-classification",
         tags=["tunebook"],
         **{key: value for key, value in known.items() if value},
     )
     return data.to_yaml().strip()
+
+
+def _library(result: Values) -> str:
+    """Which library reads the folder: a whole model, an adapter of PEFT's, or one of our own."""
+    kind = result.get("adapter")
+    return "transformers" if kind is None else "tunebook" if kind == "TUNEBOOK" else "peft"
 
 
 def _eval_results(run: Values, result: Values) -> Iterator[Any]:
@@ -77,7 +83,7 @@ def _name(run: Values) -> str:
 # --- sections -----------------------------------------------------------------------------------------------
 
 
-def _title(run: Values) -> str:
+def _title(run: Values, result: Values) -> str:
     checkpoint, dataset = run["checkpoint"], run["dataset"]
     labels = ", ".join(escape(name) for name in dataset["label_names"]) or "a score"
     origin = checkpoint["repository"] or "no hub repository"
@@ -92,8 +98,19 @@ def _title(run: Values) -> str:
             f"- Licence of the checkpoint: {escape(checkpoint['licence'] or 'not known')}",
             f"- Licence of the dataset: {escape(dataset['licence'] or 'not known')}",
             f"- Run: {escape(run['run'])}",
+            *_adapter(run, result),
         ]
     )
+
+
+def _adapter(run: Values, result: Values) -> list[str]:
+    """How a folder that holds an adapter is read; nothing for a whole model."""
+    if "adapter" not in result:
+        return []
+    how = f"`tunebook.load({run['run'][:12]!r})`"
+    if _library(result) == "peft":
+        how += " or `PeftModel.from_pretrained(base, folder)`"
+    return [f"- An adapter: what was learned apart from its checkpoint; {how} puts the two together"]
 
 
 def _evaluation(result: Values) -> Iterator[str]:

@@ -38,6 +38,12 @@ Set = Annotated[
 Download = Annotated[
     bool, typer.Option("--allow-download", help="Allow fetching checkpoints from the Hugging Face hub.")
 ]
+Moved = Annotated[
+    str | None,
+    typer.Option(
+        "--checkpoint", help="Where the run's checkpoint is now, if it left an adapter and that was moved."
+    ),
+]
 Metric = Annotated[
     str | None,
     typer.Option("--metric", help="The metric to show; accuracy or Pearson's correlation otherwise."),

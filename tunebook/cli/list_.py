@@ -10,6 +10,7 @@ import typer
 
 from tunebook.cli._options import Json, Root
 from tunebook.cli._terminal import print_json, print_table
+from tunebook.models import tiny
 
 
 def command(
@@ -180,9 +181,6 @@ def _runs(root: Path | None) -> list[dict[str, Any]]:
     return open_book(root).listing()
 
 
-_FAMILIES = ("bert", "distilbert", "roberta", "xlm-roberta", "camembert", "electra", "albert", "deberta", "deberta-v2",
-             "modernbert", "mpnet")  # fmt: skip
-
 _LISTS: dict[str, tuple[Callable[[Path | None], list[dict[str, Any]]], dict[str, str]]] = {
     "checkpoints": (
         _checkpoints,
@@ -207,7 +205,7 @@ _LISTS: dict[str, tuple[Callable[[Path | None], list[dict[str, Any]]], dict[str,
     ),
     "capabilities": (
         _capabilities,
-        {name: name for name in ("method", *_FAMILIES)},
+        {name: name for name in ("method", *tiny.rows())},
     ),
     "metrics": (
         _metrics,

@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from tunebook.cli._options import Root
+from tunebook.cli._options import Moved, Root
 
 
 def command(
     run: Annotated[str, typer.Argument(help="A finished run's name or the first letters of its hash.")],
     folder: Annotated[Path, typer.Argument(help="The folder to write, which does not exist yet.")],
+    checkpoint: Moved = None,
     root: Root = None,
 ) -> None:
     """Fold what a run learned into its checkpoint's weights: the folder is one that transformers reads by itself.
@@ -27,5 +28,5 @@ def command(
     from tunebook.cli._terminal import say
 
     found = open_book(root).find(run)
-    finished.merge(found, folder)
+    finished.merge(found, folder, checkpoint=checkpoint)
     say(f"wrote {folder}: AutoModelForSequenceClassification.from_pretrained({str(folder)!r}) reads it")

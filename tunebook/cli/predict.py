@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tunebook.cli._options import Device, Json, Root
+from tunebook.cli._options import Device, Json, Moved, Root
 
 
 def command(
@@ -23,6 +23,7 @@ def command(
         str | None, typer.Option(help="The column of the text in --file; two, a,b, make a pair.")
     ] = None,
     encoding: Annotated[str, typer.Option(help="The encoding of --file.")] = "utf-8",
+    checkpoint: Moved = None,
     device: Device = "auto",
     json: Json = False,
     root: Root = None,
@@ -41,7 +42,7 @@ def command(
     if bool(texts) == (file is not None):
         raise UsageError("give texts, or --file with texts, one of them")
     wanted: list[Any] = read_texts(file, text, encoding) if file is not None else list(texts or [])
-    predictor = load(open_book(root).find(run), device=device)
+    predictor = load(open_book(root).find(run), device=device, checkpoint=checkpoint)
     if predictor.is_pair and file is None:
         if len(wanted) % 2:
             raise UsageError(f"this run is on pairs: give an even number of texts, not {len(wanted)}")

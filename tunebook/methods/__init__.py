@@ -40,12 +40,13 @@ class Phase:
     `learning_rates` maps the name of every parameter that trains to its learning rate (the peak, per step, before the
     schedule, which begins anew with each phase); parameters that are not named are frozen. `encoder_dropout` says
     whether dropout acts inside the encoder; the head's own dropout always does. `share` is the part of all steps
-    that it takes, 0 to 1.
+    that it takes, 0 to 1. Weight decay acts on matrices, but for those that are `spared`.
     """
 
     learning_rates: Mapping[str, float]
     encoder_dropout: bool = True
     share: float = 1.0
+    spared: frozenset[str] = frozenset()
 
 
 class Companion(Protocol):
@@ -87,9 +88,12 @@ class Recipe:
         learning_rate: float,
         adapter: Adapter,
         companion: Companion | None = None,
+        *,
+        spared: Iterable[str] = (),
     ) -> Recipe:
         """One phase, in which the adapter's parameters `names` and the head train at one rate."""
-        phase = Phase(dict.fromkeys([*names, *encoder.head_names], learning_rate))
+        rates = dict.fromkeys([*names, *encoder.head_names], learning_rate)
+        phase = Phase(rates, spared=frozenset(spared))
         return cls((phase,), adapter, companion)
 
     @property

@@ -24,7 +24,7 @@ def adalora(
     targets: Targets = "attention",
     orthogonality: Annotated[float, Field(ge=0, le=100)] = 0.1,
     first_share: Annotated[float, Field(ge=0, lt=0.5)] = 0.1,
-    last_share: Annotated[float, Field(ge=0, lt=0.5)] = 0.3,
+    last_share: Annotated[float, Field(gt=0, lt=0.5)] = 0.3,
     every: Annotated[int, Field(ge=1, le=10_000)] = 10,
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-3,
 ) -> Recipe:
@@ -32,9 +32,12 @@ def adalora(
 
     The scale s is alpha / start_rank. Each matrix begins with `start_rank` values e; from `first_share` of the
     steps on, every `every` steps those that matter least by a running mean of |value * gradient| are zeroed, over
-    all matrices, until `rank` are left on average at 1 - `last_share` of them. `orthogonality` weighs ||P^T P - I||
-    + ||Q Q^T - I||, which is added to the loss and not told with it. 12, 8, 0.1 and alpha 32 are those of the
-    source's code for GLUE; `learning_rate` is the peak per step. Merges into a plain checkpoint.
+    all matrices, until `rank` are left on average at 1 - `last_share` of them. (`first_share`, `last_share` and
+    `every` are PEFT's tinit, tfinal and deltaT.) Between two such steps a zeroed value may grow again; a snapshot
+    selected before the last of them has more than `rank`. `orthogonality` weighs the mean of ||P^T P - I|| and ||Q
+    Q^T - I|| over all matrices, norms not squared as PEFT has it, which is added to the gradient and not told with
+    the loss. 12, 8, 0.1 and alpha 32 are those of the source's code for GLUE; `learning_rate` is the peak per step.
+    Merges into a plain checkpoint.
 
     Raises:
         UsageError: `rank` is not below `start_rank`.
@@ -65,4 +68,5 @@ def adalora(
     )
     adapter = PeftAdapter(encoder, config)
     companion = RankAllocation(adapter.wrapped.base_model, first_share=first_share, last_share=last_share)
-    return Recipe.adapting(encoder, adapter.names, learning_rate, adapter, companion)
+    scales = {name for name in adapter.names if ".lora_E." in name}
+    return Recipe.adapting(encoder, adapter.names, learning_rate, adapter, companion, spared=scales)

@@ -23,14 +23,18 @@ def bottleneck_adapter(
 ) -> Recipe:
     """Train h + W_up gelu(W_down h + b_down) + b_up after frozen maps, with `size` values in the middle, and the head.
 
-    `placement` "houlsby" has one after attention's output and one after the feed-forward layer, "pfeiffer" the latter
-    alone. 64 and both places are the first source's. `learning_rate` is the peak per step, for all that is new. Adds
-    about 2 * size * width values a place, and their products to every pass; cannot be merged.
+    `placement` "houlsby" has one after attention's output and one after the feed-forward layer, before what they
+    are added to, and trains the layers' norms as well; "pfeiffer" has the latter alone, and norms stay. Inside both
+    are as in the first source, with gelu for the encoders that use it; 64 and both places are its too.
+    `learning_rate` is the peak per step, for all that is new. Adds about 2 * size * width values a place, and their
+    products to every pass; cannot be merged.
 
     Source: Houlsby et al. 2019, arXiv 1902.00751; Pfeiffer et al. 2021, AdapterFusion, arXiv 2005.00247.
     """
-    from tunebook.models.bottleneck import BottleneckAdapter, add_bottlenecks
+    from tunebook.models.bottleneck import BottleneckAdapter, add_bottlenecks, norms_of_layers
 
     parts = ("out", "down") if placement == "houlsby" else ("down",)
     names = add_bottlenecks(encoder, parts, size)
+    if placement == "houlsby":
+        names += norms_of_layers(encoder)
     return Recipe.adapting(encoder, names, learning_rate, BottleneckAdapter())

@@ -34,4 +34,4 @@ def ia3(encoder: Encoder, *, learning_rate: Annotated[float, Field(gt=0, le=1)] 
         target_modules=targets.names(encoder, ("key", "value")) + down, feedforward_modules=down
     )
     adapter = PeftAdapter(encoder, config)
-    return Recipe.adapting(encoder, adapter.names, learning_rate, adapter)
+    return Recipe.adapting(encoder, adapter.names, learning_rate, adapter, spared=adapter.names)

@@ -20,7 +20,7 @@ def layerwise_decay(
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-4,
     decay: Annotated[float, Field(gt=0, le=1)] = 0.9,
 ) -> Recipe:
-    """Train everything, the lower a layer the slower: of L layers, layer l at learning_rate * decay^(L - l).
+    """Train everything, the lower a layer the slower: of layers 0 to L - 1, layer l at learning_rate * decay^(L - l).
 
     The head trains at `learning_rate`, the peak per step, the embeddings at learning_rate * decay^(L + 1). Costs what
     `full` costs. 0.9 is the middle of the values that the source found (0.8 for large, 0.9 for base, 0.95 in ULMFiT's

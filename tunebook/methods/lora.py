@@ -28,9 +28,11 @@ def lora(
     A is `(rank, in)`, B `(out, rank)` and zero at first. `targets` are queries and values, as in the source, every
     linear map ("all_linear"), or maps by name; `dropout` is of the low-rank part's input. Rank 8 is the source's
     for RoBERTa (table 9), with alpha 8 to 16. `learning_rate` is the peak per step: the source's 5e-4 is for
-    RoBERTa-base; of 1e-3 and 2e-3 the latter did better on 1,000 validation tweets with MiniLM-L6. Without dropout
-    the change is computed on the weight, and a pass costs what a frozen encoder's does. Merges into a plain
-    checkpoint.
+    RoBERTa-base; of 1e-3 and 2e-3 the latter did better on 1,000 validation tweets with MiniLM-L6. Where queries
+    and values are one map with the keys (ModernBERT, DeBERTa v1), that whole map is adapted. Without dropout the
+    change is computed on the weight: a step costs as much as the gradients of the adapted weights more than a
+    frozen encoder's, so little with the default targets, nearly what `full` costs with "all_linear". Merges into a
+    plain checkpoint.
 
     Source: Hu et al. 2022, LoRA, arXiv 2106.09685, section 4.1 and appendix D.
     """

@@ -23,10 +23,10 @@ def p_tuning(
 ) -> Recipe:
     """Train `length` virtual tokens that a network with two hidden layers of `hidden` units makes, and the head.
 
-    The network is dropped afterwards, the vectors are kept. Otherwise as `prompt_tuning`: they stand before every
-    text, take positions, and the first of them is read by the head. 20 tokens and 128 units are PEFT's examples'
-    for GLUE; `learning_rate` is the peak per step. Every pass computes `length` tokens more a text; cannot be
-    merged.
+    The source has an LSTM before it, which is left out, as PEFT does by default. The network is dropped afterwards,
+    the vectors are kept. Otherwise as `prompt_tuning`: they stand before every text, take positions, and the first
+    of them is read by the head. 20 tokens and 128 units are PEFT's examples' for GLUE; `learning_rate` is the peak
+    per step. Every pass computes `length` tokens more a text; cannot be merged.
 
     Source: Liu et al. 2021, GPT understands, too, arXiv 2103.10385, section 3.2.
     """

@@ -23,9 +23,9 @@ def prompt_tuning(
     """Train `length` virtual tokens that stand before every text in the encoder's input, and the head.
 
     They take positions: a text may have `length` tokens less. The head reads the first of them where the family's
-    head reads the first token, as PEFT has it. They start as words of the vocabulary drawn at random (the source's
-    second best). 20 is among the source's lengths; of its large rates 1e-2, the peak per step, suits AdamW. Every
-    pass computes `length` tokens more a text; cannot be merged.
+    head reads the first token, as PEFT has it. They start as words of the whole vocabulary drawn at random (the
+    source draws from its 5,000 most frequent). 20 is among the source's lengths; of its large rates 1e-2, the peak
+    per step, suits AdamW. Every pass computes `length` tokens more a text; cannot be merged.
 
     Source: Lester et al. 2021, The power of scale for parameter-efficient prompt tuning, arXiv 2104.08691.
     """

@@ -23,7 +23,7 @@ def top_layers(
     """Train the last `layers` layers of the encoder, what stands after them, and the head; all below stays.
 
     `learning_rate` is the peak per step. The backward pass ends at the lowest layer that trains. Two layers are a
-    compromise: the source finds that a quarter of the layers reach 90 % of what full fine-tuning adds.
+    compromise: the source finds that a quarter of the layers reach 90 % of the quality of all.
 
     Raises:
         UsageError: the encoder has fewer layers, or its layers share their parameters.

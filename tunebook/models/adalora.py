@@ -22,7 +22,7 @@ class RankAllocation:
         """Lay the allocator's schedule over the steps."""
         self.config.total_step = total_steps
         self.config.tinit = int(total_steps * self.first_share)
-        self.config.tfinal = int(total_steps * self.last_share)
+        self.config.tfinal = max(1, int(total_steps * self.last_share))
 
     def loss(self) -> torch.Tensor:
         """The weighted mean of ||P^T P - I|| and ||Q Q^T - I|| over all P `(out, rank)`, Q `(rank, in)`: a scalar."""
@@ -35,8 +35,13 @@ class RankAllocation:
         return weight * torch.stack(terms).mean()
 
     def after_step(self, step: int) -> None:
-        """Weigh each value by its gradient, and zero what is over the budget of this step (from 0)."""
-        self.tuner.update_and_allocate(step)
+        """Weigh each value by its gradient, and zero what is over the budget of this step (from 0).
+
+        The ranks are settled at one step; where that was skipped, as its loss was not finite, at the next one.
+        """
+        settling = self.config.total_step - self.config.tfinal
+        is_late = step > settling and bool(self.allocator.ipt)  # forgotten when the ranks are settled
+        self.tuner.update_and_allocate(settling if is_late else step)
 
     def state(self) -> dict[str, torch.Tensor]:
         """The running means by parameter, each of its shape, and which values are kept, `(values,)` a matrix."""

@@ -67,7 +67,7 @@ def write(
     checkpoint: Checkpoint,
     method: Mapping[str, Any],
 ) -> None:
-    """Write both files; `method` is the method's name and settings, `checkpoint` what `trained` was trained on."""
+    """Write both files; `method` is name, settings and version, `checkpoint` what `trained` was trained on."""
     from safetensors.torch import save_file
 
     base = checkpoint.row.repository if checkpoint.row else checkpoint.name
@@ -90,14 +90,10 @@ def read(
     Raises:
         IntegrityError: it belongs to another checkpoint, is damaged, or holds other tensors than the model has.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors.torch import load_file
 
-    try:
-        with safe_open(folder / WEIGHTS, "pt") as file:
-            meta = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise IntegrityError(f"{folder / WEIGHTS} cannot be read ({error})") from None
+    meta = metadata(folder)
+    tensors = load_file(folder / WEIGHTS)
     if meta.get("base_fingerprint") != checkpoint.fingerprint:
         raise IntegrityError(
             f"{folder / WEIGHTS} was trained on a checkpoint with fingerprint {meta.get('base_fingerprint')}, but "
@@ -108,6 +104,24 @@ def read(
     if wrong := sorted({(key, value.shape) for key, value in tensors.items()} ^ set(expected.items())):
         raise IntegrityError(f"{folder / WEIGHTS}: {wrong[0][0]} is missing, foreign or of another shape")
     adapter.load(encoder, tensors)
+
+
+def metadata(folder: Path) -> dict[str, str]:
+    """What the header of a folder's adapter says beside its tensors: `base_fingerprint` and `method`.
+
+    Raises:
+        IntegrityError: the file is damaged, or is none of ours.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(folder / WEIGHTS, "pt") as file:
+            found = dict(file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise IntegrityError(f"{folder / WEIGHTS} cannot be read ({error})") from None
+    if not found.keys() >= {"base_fingerprint", "method"}:
+        raise IntegrityError(f"{folder / WEIGHTS} does not say what it was trained on, and by which method")
+    return found
 
 
 def fill(model: Any, tensors: Mapping[str, torch.Tensor]) -> None:

@@ -41,6 +41,21 @@ class BottleneckAdapter(Adapter):
     reason = "a bottleneck is not linear"
 
 
+def norms_of_layers(encoder: Encoder) -> list[str]:
+    """The names of the parameters of the layers' normalisations.
+
+    Raises:
+        UsageError: the family's modules are not known.
+    """
+    return [
+        f"{layer}.{name}.{one}"
+        for layer, module in targets.layers(encoder)
+        for name, norm in module.named_modules()
+        if type(norm).__name__.endswith("LayerNorm")
+        for one, _ in norm.named_parameters()
+    ]
+
+
 def add_bottlenecks(encoder: Encoder, parts: tuple[str, ...], size: int) -> list[str]:
     """Put a bottleneck after the `parts` of every layer, in place; the names of its parameters.
 

@@ -35,9 +35,9 @@ class Encoder:
 
     @property
     def head_names(self) -> tuple[str, ...]:
-        """The parameters of the head: what stands outside the encoder or started random, and BERT's and ALBERT's pooler.
+        """The parameters of the head: what stands outside the encoder or started random, and the pooler.
 
-        That is the layer which other families have in their heads under another name.
+        BERT's and ALBERT's pooler is the layer which other families have in their heads under another name.
         """
         prefix = self.model.base_model_prefix + "."
         return tuple(

@@ -43,31 +43,23 @@ class PeftAdapter(Adapter):
 
     def config(self, encoder: Encoder) -> dict[str, Any]:
         """The values of `adapter_config.json` as PEFT writes it, sets in order; the head is saved beside it."""
-        values = self.settings.to_dict() | {"modules_to_save": head_modules(encoder), "inference_mode": True}
-        kept: dict[str, Any] = json.loads(json.dumps(values, default=sorted))
-        return kept
+        return config_values(self.settings, encoder)
 
     def tensors(self, encoder: Encoder, trained: Collection[str]) -> dict[str, torch.Tensor]:
         """PEFT's tensors under PEFT's keys, such as A `(rank, in)`, and the head's."""
         from peft import get_peft_model_state_dict
 
-        head = set(encoder.head_names) & set(trained)
         found: dict[str, torch.Tensor] = get_peft_model_state_dict(self.wrapped, save_embedding_layers=False)
-        return found | {
-            _PREFIX + name: value for name, value in encoder.model.named_parameters() if name in head
-        }
+        return found | head_tensors(encoder, _PREFIX)
 
     def load(self, encoder: Encoder, tensors: Mapping[str, torch.Tensor]) -> None:
         """Put back what `tensors` gave, such as A `(rank, in)`."""
         from peft import set_peft_model_state_dict
 
-        head = {_PREFIX + name for name in encoder.head_names}
-        set_peft_model_state_dict(
-            self.wrapped, {key: value for key, value in tensors.items() if key not in head}
-        )
-        fill(
-            encoder.model, {key.removeprefix(_PREFIX): value for key, value in tensors.items() if key in head}
-        )
+        head = head_tensors(encoder, _PREFIX).keys()
+        own = {key: value for key, value in tensors.items() if key not in head}
+        set_peft_model_state_dict(self.wrapped, own)
+        fill(encoder.model, {key.removeprefix(_PREFIX): tensors[key] for key in head})
 
     def fold(self, model: Any) -> Any:
         """The model with PEFT's modules folded into the weights that they act on.
@@ -79,9 +71,24 @@ class PeftAdapter(Adapter):
         return self.wrapped.merge_and_unload(safe_merge=True)
 
 
-def head_modules(encoder: Encoder) -> list[str]:
-    """The modules that hold the head's parameters, by name."""
-    return sorted({name.rpartition(".")[0] for name in encoder.head_names})
+def config_values(settings: Any, encoder: Encoder) -> dict[str, Any]:
+    """A `PeftConfig` as PEFT writes it, sets in order, for use, with the head among what is saved beside it."""
+    values = settings.to_dict() | {"modules_to_save": _head_modules(encoder), "inference_mode": True}
+    kept: dict[str, Any] = json.loads(json.dumps(values, default=sorted))
+    return kept
+
+
+def head_tensors(encoder: Encoder, prefix: str) -> dict[str, torch.Tensor]:
+    """The head's parameters, such as `(labels, width)`, by the names that PEFT gives them."""
+    head = set(encoder.head_names)
+    return {prefix + name: value for name, value in encoder.model.named_parameters() if name in head}
+
+
+def _head_modules(encoder: Encoder) -> list[str]:
+    """The modules of the head, the outermost ones where they stand outside the encoder: PEFT wraps none twice."""
+    inside = f"{encoder.model.base_model_prefix}."
+    modules = (name.rpartition(".")[0] for name in encoder.head_names)
+    return sorted({name if name.startswith(inside) else name.partition(".")[0] for name in modules})
 
 
 def norm_names(encoder: Encoder) -> list[str]:

@@ -15,7 +15,7 @@ from torch import nn
 from tunebook.errors import UsageError
 from tunebook.models import targets
 from tunebook.models.adapter import Adapter, fill
-from tunebook.models.peft_adapter import head_modules
+from tunebook.models.peft_adapter import config_values, head_tensors
 
 if TYPE_CHECKING:
     from tunebook.models.load import Encoder
@@ -74,19 +74,11 @@ class PromptAdapter(Adapter):
 
     def config(self, encoder: Encoder) -> dict[str, Any]:
         """The values of `adapter_config.json` as PEFT writes it; the head is saved beside it."""
-        import json
-
-        values = self.settings.to_dict() | {"modules_to_save": head_modules(encoder), "inference_mode": True}
-        kept: dict[str, Any] = json.loads(json.dumps(values, default=sorted))
-        return kept
+        return config_values(self.settings, encoder)
 
     def tensors(self, encoder: Encoder, trained: Collection[str]) -> dict[str, torch.Tensor]:
         """The vectors `(length, width)` and the head's parameters, by PEFT's keys."""
-        head = set(encoder.head_names) & set(trained)
-        named = encoder.model.named_parameters()
-        return {_KEY: self.embedding.prompt} | {
-            _PREFIX + name: value for name, value in named if name in head
-        }
+        return {_KEY: self.embedding.prompt} | head_tensors(encoder, _PREFIX)
 
     def load(self, encoder: Encoder, tensors: Mapping[str, torch.Tensor]) -> None:
         """Put back what `tensors` gave, each of the same shape."""

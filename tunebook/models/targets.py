@@ -105,9 +105,11 @@ def layers(encoder: Any) -> list[tuple[str, Any]]:
     """The layers of an encoder, first to last, with the name that each has in the model.
 
     Raises:
-        UsageError: the family has no row.
+        UsageError: the family has no row, or the encoder has several groups of layers (some of ALBERT).
     """
     row = _row(encoder.family)
+    if getattr(encoder.model.config, "num_hidden_groups", 1) > 1:
+        raise UsageError(f"this {encoder.family} has several groups of shared layers; only one is known of")
     name = f"{encoder.model.base_model_prefix}.{row.layers}"
     return [(f"{name}.{number}", layer) for number, layer in enumerate(encoder.model.get_submodule(name))]
 

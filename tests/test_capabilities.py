@@ -10,9 +10,7 @@ import pytest
 
 from tests import tiny
 from tests.cli.calls import here
-from tests.training import spec_values, write_reviews
 from tunebook import capabilities, methods
-from tunebook.errors import UsageError
 
 Tiny = Callable[..., Path]
 
@@ -56,18 +54,6 @@ def test_trying_finds_a_method_that_does_not_work(monkeypatch: pytest.MonkeyPatc
     assert "no gradient reaches what trains" in capabilities.cell("lora", "bert")["refused"]
 
 
-def test_a_refused_method_is_told_before_anything_is_loaded(
-    tiny_checkpoint: Tiny, tmp_path: Path, book_root: Path
-) -> None:
-    from tunebook import spec
-    from tunebook.book import Book
-    from tunebook.prepare import prepare
-
-    values = spec_values(tiny_checkpoint("modernbert"), write_reviews(tmp_path / "r.csv"), method="bitfit")
-    with pytest.raises(UsageError, match="this modernbert has no biases"):
-        prepare(spec.run_spec(values, "here"), Book(book_root))
-
-
 def test_the_list_says_own_packed_or_refused_and_why() -> None:
     done = here("list", "capabilities")
     rows = {line.split()[0]: line.split()[1:] for line in done.out.splitlines()}
@@ -77,6 +63,11 @@ def test_the_list_says_own_packed_or_refused_and_why() -> None:
     assert (lora["bert"], lora["albert"], lora["mpnet"]) == ("own", "packed", "micro-batched")
     assert "refused: bitfit: this modernbert has no biases in its encoder" in done.err
     assert "tried with torch 2.13.0, transformers" in done.err
+
+
+def test_dropout_of_a_low_rank_change_takes_the_familys_layers() -> None:
+    assert capabilities.expected_path("lora", "bert", "auto", {"dropout": 0.0})[1] == "own layers"
+    assert capabilities.expected_path("lora", "bert", "auto", {"dropout": 0.1})[1] == "the family's layers"
 
 
 def test_trying_again_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -65,6 +65,9 @@ def test_an_adapter_without_its_checkpoint_says_so(
     monkeypatch.chdir(tmp_path)
     done = here("predict", "tiny--lora", "the phone was great")
     assert done.code == 2 and "holds what was learned on a checkpoint, and needs it" in done.err
+    assert "--checkpoint FOLDER" in done.err
+    moved = here("predict", "tiny--lora", "the phone was great", "--checkpoint", at / "tiny", "--json")
+    assert moved.code == 0 and moved.json["label"] in ("positive", "negative")
 
 
 def test_what_is_no_run_is_refused(at: Path) -> None:

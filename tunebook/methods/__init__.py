@@ -86,13 +86,15 @@ class Recipe:
         encoder: Encoder,
         names: Iterable[str],
         learning_rate: float,
-        adapter: Adapter,
+        adapter: Adapter | None,
         companion: Companion | None = None,
         *,
+        head_learning_rate: float | None = None,
         spared: Iterable[str] = (),
     ) -> Recipe:
-        """One phase, in which the adapter's parameters `names` and the head train at one rate."""
-        rates = dict.fromkeys([*names, *encoder.head_names], learning_rate)
+        """One phase: the adapter's parameters `names` and the head train, at one rate unless the head has its own."""
+        head_rate = learning_rate if head_learning_rate is None else head_learning_rate
+        rates = dict.fromkeys(names, learning_rate) | dict.fromkeys(encoder.head_names, head_rate)
         phase = Phase(rates, spared=frozenset(spared))
         return cls((phase,), adapter, companion)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from tunebook.methods import Phase, Recipe
+from tunebook.methods import Recipe
 
 if TYPE_CHECKING:
     from tunebook.models.load import Encoder
@@ -19,13 +19,14 @@ def bitfit(
     *,
     biases: Literal["all", "query_and_up"] = "all",
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3,
+    head_learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3,
 ) -> Recipe:
     """Train the biases of the encoder and the head: every map W x + b keeps its W.
 
     `biases` "query_and_up" is the paper's small variant: those of the queries (b_q) and of the wide feed-forward
     map (b_m2, the second of its three MLP maps), which do as well there. `learning_rate` is the peak per step. A
     tenth of a percent of the parameters; the backward pass computes no weight's gradient. Merges into a plain
-    checkpoint.
+    checkpoint. The head has a rate of its own, as its matrices do not bear those of single vectors.
 
     Raises:
         UsageError: the encoder has no such biases.
@@ -43,4 +44,4 @@ def bitfit(
         found = [name for name in found if name.startswith(modules) or name.endswith(".q_bias")]
     if not found:
         raise UsageError(f"bitfit: this {encoder.family} has no biases in its encoder")
-    return Recipe((Phase(dict.fromkeys([*found, *encoder.head_names], learning_rate)),))
+    return Recipe.adapting(encoder, found, learning_rate, None, head_learning_rate=head_learning_rate)

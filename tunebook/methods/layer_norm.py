@@ -14,11 +14,17 @@ if TYPE_CHECKING:
 VERSION = 1
 
 
-def layer_norm(encoder: Encoder, *, learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3) -> Recipe:
+def layer_norm(
+    encoder: Encoder,
+    *,
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3,
+    head_learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3,
+) -> Recipe:
     """Train gain and bias of every layer normalisation of the encoder, and the head.
 
     `learning_rate` is the peak per step; as for other vectors, ten times and more that of `full`. A few hundredths
-    of a percent of the parameters. Merges into a plain checkpoint.
+    of a percent of the parameters. Merges into a plain checkpoint. The head has a rate of its own, as its matrices
+    do not bear those of single vectors.
 
     Source: Zhao et al. 2024, Tuning LayerNorm in attention, arXiv 2312.11420; Qi et al. 2022, arXiv 2211.08682.
     """
@@ -27,4 +33,6 @@ def layer_norm(encoder: Encoder, *, learning_rate: Annotated[float, Field(gt=0, 
     from tunebook.models.peft_adapter import PeftAdapter, norm_names
 
     adapter = PeftAdapter(encoder, LNTuningConfig(target_modules=norm_names(encoder)))
-    return Recipe.adapting(encoder, adapter.names, learning_rate, adapter)
+    return Recipe.adapting(
+        encoder, adapter.names, learning_rate, adapter, head_learning_rate=head_learning_rate
+    )

@@ -20,6 +20,7 @@ def prefix_tuning(
     length: Annotated[int, Field(ge=1, le=512)] = 20,
     hidden: Annotated[int, Field(ge=0, le=8192)] = 0,
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-2,
+    head_learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3,
 ) -> Recipe:
     """Train `length` keys and values of every layer, softmax(q [K_p; K]^T) [V_p; V], and the head.
 
@@ -28,7 +29,8 @@ def prefix_tuning(
     it as it is (P-tuning v2), and 20 is within that source's range. `learning_rate` is the peak per step: of 1e-2,
     at that source's upper end, and 3e-2 the latter did better on 1,000 validation tweets with MiniLM-L6; with
     `hidden`, a tenth of it is enough. Adds 2 * length * width values a layer, and their scores to attention; cannot
-    be merged. Families that share layers share the prefix.
+    be merged. Families that share layers share the prefix. The head has a rate of its own, as its matrices do not
+    bear those of single vectors.
 
     Source: Li and Liang 2021, Prefix-tuning, arXiv 2101.00190; Liu et al. 2022, P-tuning v2, arXiv 2110.07602.
     """
@@ -37,4 +39,4 @@ def prefix_tuning(
     before = set(encoder.parameter_names)
     adapter = add_prefixes(encoder, length, std=0.02, hidden=hidden)
     names = [name for name in encoder.parameter_names if name not in before]
-    return Recipe.adapting(encoder, names, learning_rate, adapter)
+    return Recipe.adapting(encoder, names, learning_rate, adapter, head_learning_rate=head_learning_rate)

@@ -19,13 +19,15 @@ def prompt_tuning(
     *,
     length: Annotated[int, Field(ge=1, le=512)] = 20,
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-2,
+    head_learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3,
 ) -> Recipe:
     """Train `length` virtual tokens that stand before every text in the encoder's input, and the head.
 
     They take positions: a text may have `length` tokens less. The head reads the first of them where the family's
     head reads the first token, as PEFT has it. They start as words of the whole vocabulary drawn at random (the
     source draws from its 5,000 most frequent). 20 is among the source's lengths; of its large rates 1e-2, the peak
-    per step, suits AdamW. Every pass computes `length` tokens more a text; cannot be merged.
+    per step, suits AdamW. Every pass computes `length` tokens more a text; cannot be merged. The head has a rate of
+    its own, as its matrices do not bear those of single vectors.
 
     Source: Lester et al. 2021, The power of scale for parameter-efficient prompt tuning, arXiv 2104.08691.
     """
@@ -35,4 +37,6 @@ def prompt_tuning(
 
     config = PromptTuningConfig(**prompt_sizes(encoder), num_virtual_tokens=length)
     adapter = add_prompt(encoder, config)
-    return Recipe.adapting(encoder, adapter.names(encoder), learning_rate, adapter)
+    return Recipe.adapting(
+        encoder, adapter.names(encoder), learning_rate, adapter, head_learning_rate=head_learning_rate
+    )

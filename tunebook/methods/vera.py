@@ -21,13 +21,14 @@ def vera(
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     targets: Targets = "attention",
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-2,
+    head_learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3,
 ) -> Recipe:
     """Train W x + diag(b) B diag(d) A x in place of W x: the vectors b and d alone, and the head.
 
     b is zero at first, d 0.1. A `(rank, in)` and B `(out, rank)` are random, frozen, and the same in all layers;
     they are functions of the seed and stored with the vectors. `targets` and `dropout` as in `lora`. The source
     uses ranks of 256 to 1024 and rates of 3e-3 to 1e-2, the peak per step, for RoBERTa (table 8). Merges into a
-    plain checkpoint.
+    plain checkpoint. The head has a rate of its own, as its matrices do not bear those of single vectors.
 
     Source: Kopiczko, Blankevoort and Asano 2024, VeRA, arXiv 2310.11454, section 3 and appendix A.
     """
@@ -43,4 +44,6 @@ def vera(
         projection_prng_key=int(torch.randint(2**31, ())),
     )
     adapter = PeftAdapter(encoder, config)
-    return Recipe.adapting(encoder, adapter.names, learning_rate, adapter)
+    return Recipe.adapting(
+        encoder, adapter.names, learning_rate, adapter, head_learning_rate=head_learning_rate
+    )

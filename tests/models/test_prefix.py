@@ -57,9 +57,6 @@ def prefixed(
     encoder = load_encoder(folder, dropout=dropout, attention_dropout=attention_dropout)
     spread_out(encoder)
     methods.apply("prefix_tuning", {"length": length, "hidden": hidden}, encoder, seed=0)
-    with torch.no_grad():
-        for prefix in prefixes(encoder):
-            prefix.start.mul_(1 if hidden else 40)
     encoder.model.eval()
     return encoder
 
@@ -274,6 +271,20 @@ def test_prefix_rows_are_at_distance_zero(
     with torch.no_grad():
         prefixes(encoder)[0].start[0].mul_(-1)
     assert float((logits(padded(encoder), [1]) - expected).abs().max()) > 1e-3, "keys matter"
+
+
+@pytest.mark.parametrize("family", DISPATCHING + HOOKED)
+def test_it_starts_as_the_keys_and_values_of_words(family: str, tiny_checkpoint: Tiny) -> None:
+    """As large as those beside them, different ones in every layer, functions of the seed."""
+    first, again, other = (load_encoder(tiny_checkpoint(family)) for _ in range(3))
+    for encoder, seed in ((first, 0), (again, 0), (other, 1)):
+        methods.apply("prefix_tuning", {"length": 70, "hidden": 0}, encoder, seed=seed)
+    starts = [
+        torch.stack([prefix.start.detach() for prefix in prefixes(one)]) for one in (first, again, other)
+    ]
+    assert starts[0].shape[1:] == (2, 70, tiny.WIDTH)
+    assert torch.equal(starts[0], starts[1]) and not torch.equal(starts[0], starts[2])
+    assert float(starts[0].std(2).min()) > 0, "each place has another word"
 
 
 @pytest.mark.parametrize("family", DISPATCHING + HOOKED)

@@ -24,19 +24,20 @@ def prefix_tuning(
 ) -> Recipe:
     """Train `length` keys and values of every layer, softmax(q [K_p; K]^T) [V_p; V], and the head.
 
-    A prefix takes no positions: texts are as long as without it. With `hidden` over 0 a network with so many hidden
-    units makes it while training, tanh between its two layers, and is dropped afterwards (Li and Liang); 0 trains
-    it as it is (P-tuning v2), and 20 is within that source's range. `learning_rate` is the peak per step: of 1e-2,
-    at that source's upper end, and 3e-2 the latter did better on 1,000 validation tweets with MiniLM-L6; with
-    `hidden`, a tenth of it is enough. Adds 2 * length * width values a layer, and their scores to attention; cannot
-    be merged. Families that share layers share the prefix. The head has a rate of its own, as its matrices do not
-    bear those of single vectors.
+    A prefix takes no positions: texts are as long as without it. At first it is the keys and values that each layer
+    gives to words drawn at random. With `hidden` over 0 a network with so many hidden units makes it while
+    training, tanh between its two layers, and is dropped afterwards (Li and Liang); 0 trains it as it is (P-tuning
+    v2), and 20 is within that source's range. `learning_rate` is the peak per step: of 1e-2, at that source's upper
+    end, and 3e-2 the latter did better on 1,000 validation tweets with MiniLM-L6; with `hidden`, a tenth of it is
+    enough. Adds 2 * length * width values a layer, and their scores to attention; cannot be merged. Families that
+    share layers share the prefix. The head has a rate of its own, as its matrices do not bear those of single
+    vectors.
 
     Source: Li and Liang 2021, Prefix-tuning, arXiv 2101.00190; Liu et al. 2022, P-tuning v2, arXiv 2110.07602.
     """
     from tunebook.models.prefix import add_prefixes
 
     before = set(encoder.parameter_names)
-    adapter = add_prefixes(encoder, length, std=0.02, hidden=hidden)
+    adapter = add_prefixes(encoder, length, hidden=hidden)
     names = [name for name in encoder.parameter_names if name not in before]
     return Recipe.adapting(encoder, names, learning_rate, adapter, head_learning_rate=head_learning_rate)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -58,8 +59,8 @@ class PrefixAdapter(Adapter):
             prefix.finish()
 
 
-def add_prefixes(encoder: Encoder, length: int, *, std: float, hidden: int) -> PrefixAdapter:
-    """Give every layer of an encoder `length` keys and values, normal with deviation `std`, in place.
+def add_prefixes(encoder: Encoder, length: int, *, hidden: int) -> PrefixAdapter:
+    """Give every layer of an encoder `length` keys and values, at first those of words drawn at random, in place.
 
     With `hidden` over 0 they are made by a network with so many hidden units while training, whose first layer all
     layers of the encoder share.
@@ -70,9 +71,9 @@ def add_prefixes(encoder: Encoder, length: int, *, std: float, hidden: int) -> P
     width = int(encoder.model.config.hidden_size)
     shared = nn.Linear(width, hidden) if hidden else None
     prefixes = []
-    for module in targets.attention(encoder):
+    for module, start in zip(targets.attention(encoder), _of_words(encoder, length), strict=True):
         if shared is None:
-            prefix = Prefix(torch.randn(2, length, width) * std, None)
+            prefix = Prefix(start, None)
         else:
             make = nn.Sequential(shared, nn.Tanh(), nn.Linear(hidden, 2 * width))
             prefix = Prefix(torch.randn(length, width), make)
@@ -86,6 +87,51 @@ def add_prefixes(encoder: Encoder, length: int, *, std: float, hidden: int) -> P
             parts = dict.fromkeys((row.key, row.value))
             _Rows(layer.get_submodule(row.attention), [layer.get_submodule(name) for name in parts]).hook()
     return PrefixAdapter(prefixes)
+
+
+def _of_words(encoder: Encoder, length: int) -> list[torch.Tensor]:
+    """For each layer the keys and values, `(2, length, width)`, that it gives to random words of the vocabulary.
+
+    Source: Li and Liang 2021, section 7.4: real activations are the better start.
+    """
+    row, model = targets.rows()[encoder.family], encoder.model
+    caught: dict[tuple[int, str], torch.Tensor] = {}
+    hooks = [
+        layer.get_submodule(name).register_forward_hook(partial(_catch, caught, (number, name)))
+        for number, (_, layer) in enumerate(targets.layers(encoder))
+        for name in {row.key, row.value}
+    ]
+    words = torch.randint(model.config.vocab_size, (1, min(length, encoder.longest)))
+    was_training = model.training
+    model.eval()
+    with torch.no_grad():
+        model.base_model(words)
+    model.train(was_training)
+    for hook in hooks:
+        hook.remove()
+    places = torch.arange(length) % words.shape[1]
+    found = []
+    for number in range(len(targets.layers(encoder))):
+        key, value = (caught[number, name][places] for name in (row.key, row.value))
+        if row.key == row.value:
+            key, value = _split(key, encoder)
+        found.append(torch.stack([key, value]))
+    return found
+
+
+def _catch(caught: dict[Any, torch.Tensor], key: Any, module: Any, args: Any, output: torch.Tensor) -> None:
+    """Keep the first output of a module: DeBERTa projects its relative positions too, ALBERT uses layers again."""
+    caught.setdefault(key, output[0])
+
+
+def _split(rows: torch.Tensor, encoder: Encoder) -> tuple[torch.Tensor, torch.Tensor]:
+    """Keys and values `(length, width)` of the rows of one projection, `(length, 3 width)`."""
+    length, heads = len(rows), encoder.model.config.num_attention_heads
+    if encoder.family == "deberta":  # each head has its three beside each other
+        parts = rows.view(length, heads, 3, -1).unbind(2)
+    else:
+        parts = rows.view(length, 3, heads, -1).unbind(1)
+    return parts[1].reshape(length, -1), parts[2].reshape(length, -1)
 
 
 class _Rows:

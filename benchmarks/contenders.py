@@ -165,9 +165,13 @@ def adapted(method: str, encoder: Any) -> Any:
         return encoder.model
     from peft import LoraConfig, PrefixTuningConfig, get_peft_model
 
+    head = ["classifier", "pooler"]
+
     configs = {
-        "lora": LoraConfig(r=8, lora_alpha=16, target_modules=["query", "value"], task_type="SEQ_CLS"),
-        "prefix_tuning": PrefixTuningConfig(num_virtual_tokens=20, task_type="SEQ_CLS"),
+        "lora": LoraConfig(
+            r=8, lora_alpha=16, target_modules=["query", "value"], task_type="SEQ_CLS", modules_to_save=head
+        ),
+        "prefix_tuning": PrefixTuningConfig(num_virtual_tokens=20, task_type="SEQ_CLS", modules_to_save=head),
     }
     return get_peft_model(encoder.model, configs[method])
 

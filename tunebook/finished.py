@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +52,7 @@ def _with_adapter(folder: Path, moved_to: str | None) -> tuple[Encoder, methods.
             f"{folder.name} holds what was learned on a checkpoint, and needs it: {error}. If it lies elsewhere now, "
             "say where: --checkpoint FOLDER"
         ) from None
-    name, version = spec["method"]["name"], json.loads(adapter.metadata(folder)["method"])["version"]
+    name, version = spec["method"]["name"], adapter.metadata(folder)["method"]["version"]
     if version != methods.method(name).version:
         raise UsageError(
             f"{folder.name} was trained with version {version} of {name}; run it again to use it"

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tunebook.durable import canonical_json
 from tunebook.errors import IntegrityError, UsageError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
 OWN_TYPE = "TUNEBOOK"
+_HEADER = "tunebook"
 
 
 class Adapter:
@@ -78,7 +80,8 @@ def write(
     held = {
         key: value.detach().cpu().contiguous() for key, value in adapter.tensors(encoder, trained).items()
     }
-    meta = {"format": "pt", "base_fingerprint": checkpoint.fingerprint, "method": json.dumps(dict(method))}
+    # One entry: several would come in another order with every process.
+    meta = {_HEADER: canonical_json({"base_fingerprint": checkpoint.fingerprint, "method": dict(method)})}
     save_file(held, folder / WEIGHTS, metadata=meta)
 
 
@@ -106,7 +109,7 @@ def read(
     adapter.load(encoder, tensors)
 
 
-def metadata(folder: Path) -> dict[str, str]:
+def metadata(folder: Path) -> dict[str, Any]:
     """What the header of a folder's adapter says beside its tensors: `base_fingerprint` and `method`.
 
     Raises:
@@ -116,7 +119,7 @@ def metadata(folder: Path) -> dict[str, str]:
 
     try:
         with safe_open(folder / WEIGHTS, "pt") as file:
-            found = dict(file.metadata() or {})
+            found: dict[str, Any] = json.loads((file.metadata() or {}).get(_HEADER, "{}"))
     except (SafetensorError, OSError) as error:
         raise IntegrityError(f"{folder / WEIGHTS} cannot be read ({error})") from None
     if not found.keys() >= {"base_fingerprint", "method"}:

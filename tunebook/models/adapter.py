@@ -119,10 +119,10 @@ def metadata(folder: Path) -> dict[str, Any]:
 
     try:
         with safe_open(folder / WEIGHTS, "pt") as file:
-            found: dict[str, Any] = json.loads((file.metadata() or {}).get(_HEADER, "{}"))
-    except (SafetensorError, OSError) as error:
+            found = json.loads((file.metadata() or {}).get(_HEADER, "{}"))
+    except (SafetensorError, OSError, ValueError) as error:
         raise IntegrityError(f"{folder / WEIGHTS} cannot be read ({error})") from None
-    if not found.keys() >= {"base_fingerprint", "method"}:
+    if not isinstance(found, dict) or not found.keys() >= {"base_fingerprint", "method"}:
         raise IntegrityError(f"{folder / WEIGHTS} does not say what it was trained on, and by which method")
     return found
 

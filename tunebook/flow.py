@@ -265,6 +265,7 @@ def _save_weights(
     """What was learned: the whole model as `from_pretrained` reads it, or what is apart from the checkpoint; its size
     and digest."""
     from tunebook import saved_state
+    from tunebook.models import adapter
 
     assert prepared.checkpoint is not None
     staged = prepared.folder / ".tmp-weights"
@@ -277,7 +278,7 @@ def _save_weights(
         "weights_sha256": durable.sha256_file(weights),
     }
     if weights.name == book_folder.ADAPTER:
-        found["adapter"] = durable.read_json(staged / "adapter_config.json")["peft_type"]
+        found["adapter"] = durable.read_json(staged / adapter.CONFIG)["peft_type"]
     for path in sorted(staged.iterdir() if keep else ()):
         durable.write_file(prepared.folder / path.name, path.read_bytes())
     shutil.rmtree(staged)

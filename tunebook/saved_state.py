@@ -9,12 +9,12 @@ from typing import Any
 import torch
 
 from tunebook import optim
+from tunebook.book import folder as book_folder
 from tunebook.methods import Recipe
 from tunebook.models import adapter
 from tunebook.models.load import Encoder
 from tunebook.models.resolve import Checkpoint
 
-_WHOLE = "model.safetensors"
 _TRAINED = "trained.safetensors"
 _OPTIMIZER = "optimizer.safetensors"
 _COMPANION = "companion.safetensors"
@@ -50,7 +50,7 @@ def write_finished(
     encoder.tokenizer.save_pretrained(folder)
     if is_whole(encoder, recipe):
         encoder.model.save_pretrained(folder)
-        return folder / _WHOLE
+        return folder / book_folder.WHOLE
     used = recipe.adapter or adapter.Adapter()
     adapter.write(folder, encoder, used, recipe.trained_names, checkpoint=checkpoint, method=method)
     return folder / adapter.WEIGHTS
@@ -60,8 +60,8 @@ def read_weights(snapshot: Path, model: Any) -> None:
     """Put a snapshot's weights into the model; what it does not hold never changed."""
     from safetensors.torch import load_file
 
-    if (snapshot / _WHOLE).is_file():
-        model.load_state_dict(load_file(snapshot / _WHOLE))
+    if (snapshot / book_folder.WHOLE).is_file():
+        model.load_state_dict(load_file(snapshot / book_folder.WHOLE))
     else:
         adapter.fill(model, load_file(snapshot / _TRAINED))
 

@@ -98,7 +98,7 @@ class Recipe:
         phase = Phase(rates, spared=frozenset(spared))
         return cls((phase,), adapter, companion)
 
-    @property
+    @functools.cached_property
     def trained_names(self) -> frozenset[str]:
         """The parameters that train in any phase."""
         return frozenset(name for phase in self.phases for name in phase.learning_rates)

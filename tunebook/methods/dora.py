@@ -32,16 +32,7 @@ def dora(
 
     Source: Liu et al. 2024, DoRA, arXiv 2402.09353, sections 4.1 and 4.3.
     """
-    from peft import LoraConfig
+    from tunebook.models.peft_adapter import low_rank
 
-    from tunebook.models.peft_adapter import PeftAdapter, target_names
-
-    config = LoraConfig(
-        r=rank,
-        lora_alpha=alpha,
-        lora_dropout=dropout,
-        target_modules=target_names(encoder, targets),
-        use_dora=True,
-    )
-    adapter = PeftAdapter(encoder, config)
+    adapter = low_rank(encoder, rank=rank, alpha=alpha, dropout=dropout, targets=targets, use_dora=True)
     return Recipe.adapting(encoder, adapter.names, learning_rate, adapter)

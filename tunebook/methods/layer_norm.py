@@ -30,9 +30,11 @@ def layer_norm(
     """
     from peft import LNTuningConfig
 
-    from tunebook.models.peft_adapter import PeftAdapter, norm_names
+    from tunebook.models import targets
+    from tunebook.models.peft_adapter import PeftAdapter
 
-    adapter = PeftAdapter(encoder, LNTuningConfig(target_modules=norm_names(encoder)))
+    norms = targets.norms(encoder.model.base_model, encoder.model.base_model_prefix)
+    adapter = PeftAdapter(encoder, LNTuningConfig(target_modules=[name for name, _ in norms]))
     return Recipe.adapting(
         encoder, adapter.names, learning_rate, adapter, head_learning_rate=head_learning_rate
     )

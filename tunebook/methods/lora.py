@@ -36,15 +36,7 @@ def lora(
 
     Source: Hu et al. 2022, LoRA, arXiv 2106.09685, section 4.1 and appendix D.
     """
-    from peft import LoraConfig
+    from tunebook.models.peft_adapter import low_rank
 
-    from tunebook.models.peft_adapter import PeftAdapter, target_names
-
-    config = LoraConfig(
-        r=rank,
-        lora_alpha=alpha,
-        lora_dropout=dropout,
-        target_modules=target_names(encoder, targets),
-    )
-    adapter = PeftAdapter(encoder, config)
+    adapter = low_rank(encoder, rank=rank, alpha=alpha, dropout=dropout, targets=targets)
     return Recipe.adapting(encoder, adapter.names, learning_rate, adapter)

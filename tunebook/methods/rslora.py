@@ -31,16 +31,7 @@ def rslora(
 
     Source: Kalajdzievski 2023, A rank stabilization scaling factor for fine-tuning with LoRA, arXiv 2312.03732.
     """
-    from peft import LoraConfig
+    from tunebook.models.peft_adapter import low_rank
 
-    from tunebook.models.peft_adapter import PeftAdapter, target_names
-
-    config = LoraConfig(
-        r=rank,
-        lora_alpha=alpha,
-        lora_dropout=dropout,
-        target_modules=target_names(encoder, targets),
-        use_rslora=True,
-    )
-    adapter = PeftAdapter(encoder, config)
+    adapter = low_rank(encoder, rank=rank, alpha=alpha, dropout=dropout, targets=targets, use_rslora=True)
     return Recipe.adapting(encoder, adapter.names, learning_rate, adapter)

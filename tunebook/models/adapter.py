@@ -97,9 +97,9 @@ def read(
 
     meta = metadata(folder)
     tensors = load_file(folder / WEIGHTS)
-    if meta.get("base_fingerprint") != checkpoint.fingerprint:
+    if meta["base_fingerprint"] != checkpoint.fingerprint:
         raise IntegrityError(
-            f"{folder / WEIGHTS} was trained on a checkpoint with fingerprint {meta.get('base_fingerprint')}, but "
+            f"{folder / WEIGHTS} was trained on a checkpoint with fingerprint {meta['base_fingerprint']}, but "
             f"{checkpoint.folder} has {checkpoint.fingerprint}; bring the checkpoint back that it was trained on"
         )
     adapter.finish(encoder.model)

@@ -57,25 +57,31 @@ def attend_padded(
     `(texts, heads, tokens, head_width)`: attention over a module's prefix and the text."""
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-    key, value, attention_mask = _after_prefix(module, key, value, attention_mask)
+    key, value, attention_mask = _after_prefix(_prefix_of(module, key), key, value, attention_mask)
     mixed: tuple[torch.Tensor, None] = sdpa_attention_forward(
         module, query, key, value, attention_mask, **kwargs
     )
     return mixed
 
 
-def _after_prefix(
-    module: Any, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-    """Keys, values `(texts, heads, tokens, head_width)` and mask `(..., tokens)` with the module's prefix before."""
+def _prefix_of(module: Any, key: torch.Tensor) -> torch.Tensor | None:
+    """The module's prefix, if any, `(2, 1, heads, length, head_width)`, in the format of `key` `(1, heads, ...)`."""
     if not hasattr(module, "prefix"):
+        return None
+    rows: torch.Tensor = module.prefix().to(key.dtype)
+    return rows.view(2, 1, -1, key.shape[1], key.shape[3]).transpose(2, 3)
+
+
+def _after_prefix(
+    prefix: torch.Tensor | None, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+    """Keys, values `(texts, heads, tokens, head_width)` and mask `(..., tokens)` with a prefix, if any, before."""
+    if prefix is None:
         return key, value, mask
-    texts, heads, _, width = key.shape
-    rows = module.prefix().to(key.dtype)
-    split = rows.view(2, 1, -1, heads, width).transpose(2, 3).expand(-1, texts, -1, -1, -1)
+    first = prefix.expand(-1, len(key), -1, -1, -1)
     if mask is not None:
-        mask = pad(mask, (rows.shape[1], 0), value=0.0 if mask.is_floating_point() else 1)
-    return torch.cat([split[0], key], 2), torch.cat([split[1], value], 2), mask
+        mask = pad(mask, (prefix.shape[3], 0), value=0.0 if mask.is_floating_point() else 1)
+    return torch.cat([first[0], key], 2), torch.cat([first[1], value], 2), mask
 
 
 def no_mask(*args: Any, **kwargs: Any) -> None:
@@ -101,11 +107,12 @@ def attend(
     """
     rows = [part[0].transpose(0, 1) for part in (query, key, value)]
     is_half = query.dtype in (torch.bfloat16, torch.float16)
-    if query.device.type == "cuda" and dropout == 0 and is_half and not hasattr(module, "prefix"):
+    prefix = _prefix_of(module, key)
+    if query.device.type == "cuda" and dropout == 0 and is_half and prefix is None:
         return _varlen(rows, layout, scaling, sliding_window)[None], None
     spread = [part.index_select(0, layout.spread) for part in rows]
     mixed = torch.cat(
-        [_grouped(module, group, spread, scaling, dropout, sliding_window) for group in layout.groups]
+        [_grouped(prefix, group, spread, scaling, dropout, sliding_window) for group in layout.groups]
     )
     return mixed.index_select(0, layout.gather)[None], None
 
@@ -139,7 +146,7 @@ def _varlen(
 
 
 def _grouped(
-    module: torch.nn.Module,
+    prefix: torch.Tensor | None,
     group: Group,
     spread: list[torch.Tensor],
     scaling: float,
@@ -153,7 +160,7 @@ def _grouped(
         .transpose(1, 2)
         for part in spread
     )
-    key, value, mask = _after_prefix(module, key, value, _sees(group, sliding_window))
+    key, value, mask = _after_prefix(prefix, key, value, _sees(group, sliding_window))
     mixed = scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout, scale=scaling)
     return mixed.transpose(1, 2).flatten(0, 1)
 

@@ -48,10 +48,9 @@ def norms_of_layers(encoder: Encoder) -> list[str]:
         UsageError: the family's modules are not known.
     """
     return [
-        f"{layer}.{name}.{one}"
+        f"{name}.{one}"
         for layer, module in targets.layers(encoder)
-        for name, norm in module.named_modules()
-        if type(norm).__name__.endswith("LayerNorm")
+        for name, norm in targets.norms(module, layer)
         for one, _ in norm.named_parameters()
     ]
 

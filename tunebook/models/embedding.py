@@ -42,6 +42,11 @@ class RowEmbedding(nn.Embedding):
         return _Rows.apply(self.weight, input, self.padding_idx)  # type: ignore[no-any-return,no-untyped-call]
 
 
+def virtual_ids(model: Any) -> tuple[int, ...]:
+    """The ids of what a method puts before every text of a `transformers` model; none for most methods."""
+    return tuple(getattr(model.get_input_embeddings(), "virtual_ids", ()))
+
+
 def use_row_embedding(model: Any) -> torch.Tensor | None:
     """Give a `transformers` model a `RowEmbedding` over the same word embedding parameter, in place.
 

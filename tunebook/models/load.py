@@ -59,7 +59,9 @@ class Encoder:
     @property
     def virtual_ids(self) -> tuple[int, ...]:
         """The ids of what a method puts before every text; none for most methods."""
-        return tuple(getattr(self.model.get_input_embeddings(), "virtual_ids", ()))
+        from tunebook.models.embedding import virtual_ids
+
+        return virtual_ids(self.model)
 
 
 def token_limit(config: Any, tokenizer: Any) -> int:

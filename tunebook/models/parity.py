@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from tunebook.models.embedding import virtual_ids
 from tunebook.models.packing import lay_out
 from tunebook.models.stack import Stack
 
@@ -81,7 +82,7 @@ def _between(found: Outcome, wanted: Outcome, here: str, there: str) -> str | No
 
 def _texts(model: Any, pad_id: int, longest: int) -> list[np.ndarray]:
     """Token ids of a few texts, the same every time, longest first, without padding, after virtual ones if any."""
-    config, virtual = model.config, getattr(model.get_input_embeddings(), "virtual_ids", ())
+    config, virtual = model.config, virtual_ids(model)
     window = getattr(config, "sliding_window", None) or 0
     lengths = sorted((*_LENGTHS, *([window + _BEYOND_WINDOW] if window else [])), reverse=True)
     allowed = np.setdiff1d(np.arange(config.vocab_size), [pad_id])

@@ -41,14 +41,14 @@ class Parts:
 
     def weights(self) -> tuple[torch.Tensor, ...]:
         """All sixteen as they act, weights `(out, in)` and biases `(out,)`, in the order of the fields."""
-        query, key, value, out, up, down = map(effective.linear, self._linears)
+        query, key, value, out, up, down = map(effective.linear, self.linears)
         first, second = self.attention_norm, self.output_norm
         norms = (first.weight, first.bias), (second.weight, second.bias)
         return (*query, *key, *value, *out, *norms[0], *up, *down, *norms[1])
 
     def cast(self, dtype: torch.dtype) -> Cast:
         """The weights of the products in `dtype`, made when what they are made of has changed since the last time."""
-        sources = (parameter for linear in self._linears for parameter in linear.parameters())
+        sources = (parameter for linear in self.linears for parameter in linear.parameters())
         versions = (dtype, *(parameter._version for parameter in sources))
         if self._cast is None or self._cast.versions != versions:
             with torch.no_grad():
@@ -56,7 +56,8 @@ class Parts:
         return self._cast
 
     @property
-    def _linears(self) -> tuple[nn.Module, ...]:
+    def linears(self) -> tuple[nn.Module, ...]:
+        """The modules of the products."""
         return self.query, self.key, self.value, self.out, self.up, self.down
 
 

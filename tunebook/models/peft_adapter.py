@@ -91,16 +91,6 @@ def _head_modules(encoder: Encoder) -> list[str]:
     return sorted({name if name.startswith(inside) else name.partition(".")[0] for name in modules})
 
 
-def norm_names(encoder: Encoder) -> list[str]:
-    """The names of the encoder's layer normalisations; a family may have a class of its own for them."""
-    base = encoder.model.base_model_prefix
-    return [
-        f"{base}.{name}"
-        for name, module in encoder.model.base_model.named_modules()
-        if type(module).__name__.endswith("LayerNorm")
-    ]
-
-
 def target_names(encoder: Encoder, wanted: str | Sequence[str]) -> list[str]:
     """The names of the modules to adapt: queries and values for "attention", "all_linear", or parts by name.
 
@@ -110,3 +100,23 @@ def target_names(encoder: Encoder, wanted: str | Sequence[str]) -> list[str]:
     if wanted == "attention":
         return targets.names(encoder, ("query", "value"))
     return targets.names(encoder, targets.PARTS if isinstance(wanted, str) else wanted)
+
+
+def low_rank(
+    encoder: Encoder, *, rank: int, alpha: int, dropout: float, targets: str | Sequence[str], **variant: bool
+) -> PeftAdapter:
+    """LoRA, or the `variant` of it that a key of PEFT's `LoraConfig` asks for, put into an encoder.
+
+    Raises:
+        UsageError: the family's modules are not known.
+    """
+    from peft import LoraConfig
+
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=alpha,
+        lora_dropout=dropout,
+        target_modules=target_names(encoder, targets),
+        **variant,  # type: ignore[arg-type]
+    )
+    return PeftAdapter(encoder, config)

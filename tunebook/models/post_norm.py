@@ -96,10 +96,9 @@ def _gelu(activation: Any) -> str:
 
 def _is_known(parts: Parts) -> bool:
     """Whether every part is one whose weights are known, with all its parameters: nothing else sits in it."""
-    linears = (parts.query, parts.key, parts.value, parts.out, parts.up, parts.down)
     norms = (parts.attention_norm, parts.output_norm)
     is_stock = all(type(norm) is nn.LayerNorm and norm.bias is not None for norm in norms)
-    return is_stock and bool(parts.gelu) and all(map(effective.is_known, linears))
+    return is_stock and bool(parts.gelu) and all(map(effective.is_known, parts.linears))
 
 
 class Call(NamedTuple):

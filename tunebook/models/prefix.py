@@ -160,10 +160,10 @@ class _Rows:
         if values.get("query_states") is not None:
             raise UsageError("a prefix cannot be given to a layer whose queries come from elsewhere")
         self.extended = values["hidden_states"] = pad(values["hidden_states"], (0, 0, self.length, 0))
-        if (
-            values.get("attention_mask") is not None
-        ):  # MPNet adds it to the scores, DeBERTa asks whether it is 0
-            fill = 0 if "position_bias" in values else 1
+        if values.get("attention_mask") is not None:
+            fill = (
+                0 if "position_bias" in values else 1
+            )  # MPNet adds it to the scores, DeBERTa asks if it is 0
             values["attention_mask"] = self._padded(values["attention_mask"], fill)
         for name in ("relative_pos", "position_bias"):
             if values.get(name) is not None:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 _KEY = "prompt_embeddings"
 _PREFIX = "base_model."
 _FEWEST_TOKENS = 4
-REASON = "its virtual tokens are in the input, not in a weight"
 
 
 class PromptEmbedding(nn.Module):
@@ -55,7 +54,7 @@ class PromptEmbedding(nn.Module):
 class PromptAdapter(Adapter):
     """Prompts as PEFT stores them: the vectors alone, whatever made them while training."""
 
-    reason = REASON
+    reason = "its virtual tokens are in the input, not in a weight"
 
     def __init__(self, encoder: Encoder, peft_config: Any, embedding: PromptEmbedding) -> None:
         self.embedding, self.settings = embedding, peft_config

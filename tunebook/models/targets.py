@@ -13,8 +13,8 @@ from tunebook.errors import UsageError
 class TargetRow:
     """The modules of one layer by what they do, named from the layer on.
 
-    Families that project queries, keys and values at once name the same module three times. `attention` is the
-    module that is called with keys and values, `base` the layers' place inside the encoder.
+    Families that project queries, keys and values at once name the same module three times. `layers` is
+    their place inside the encoder, `attention` the module that is called with keys and values.
     """
 
     layers: str
@@ -123,6 +123,18 @@ def names(encoder: Any, parts: Iterable[str]) -> list[str]:
     row = _row(encoder.family)
     wanted = dict.fromkeys(getattr(row, part) for part in parts)
     return [f"{layer}.{name}" for layer, _ in layers(encoder) for name in wanted]
+
+
+def norms(module: Any, name: str) -> list[tuple[str, Any]]:
+    """The layer normalisations in a module that bears a `name` in the model, with the name that each has there.
+
+    A family may have a class of its own for them.
+    """
+    return [
+        (f"{name}.{inside}", norm)
+        for inside, norm in module.named_modules()
+        if type(norm).__name__.endswith("LayerNorm")
+    ]
 
 
 def attention(encoder: Any) -> list[Any]:

@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from tests.book.made import LABELS, declared, result
 from tunebook import metrics
 from tunebook.book import card
-from tunebook.book.markdown import escape, table, visible
+from tunebook.text.markdown import escape, table, visible
 
 COST = {
     "train_seconds": 12.5,

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tunebook.book.markdown import escape, table, visible
+from tunebook.text.markdown import escape, table, visible
 
 Values = Mapping[str, Any]
 _SPLITS = ("test", "validation")

@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from tunebook.train import Loop
 
 GOOD = ("great!", "fine, I guess", "worth 20 dollars", ":) lovely")
-CONTRACT = ("model.safetensors", "metrics.jsonl", "predictions.parquet", "result.json", "run.json")
+CONTRACT = (
+    "model.safetensors",
+    "metrics.jsonl",
+    "trained.json",
+    "predictions.parquet",
+    "result.json",
+    "run.json",
+)
 """The files of a run that are functions of its identity and environment, byte for byte."""
 
 

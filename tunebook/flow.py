@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
     from tunebook.book import Book
     from tunebook.data.dataset import Split
+    from tunebook.data.tokens import TokenStore
     from tunebook.environment import Hardware
     from tunebook.models.load import Encoder
     from tunebook.steering import Control
-    from tunebook.train import Labelled, Loop
+    from tunebook.train import Loop
 
 DEFAULT_MAX_LENGTH = 512
 
@@ -46,7 +47,10 @@ class Options:
 
 
 def run(prepared: Prepared, book: Book, options: Options, control: Control) -> dict[str, Any]:
-    """Train, evaluate and seal one run; returns its `result.json`.
+    """Train one run, seal its training, evaluate it; returns its `result.json`.
+
+    Whatever chooses anything is over when training is sealed: the labels of test open after that, and a trial, which
+    is made to choose by, has no test split and keeps no weights.
 
     Raises:
         Busy: another process is at it (`options.wait` waits instead).
@@ -95,22 +99,24 @@ def _finetune(prepared: Prepared, book: Book, options: Options, control: Control
     encoder = load_encoder(prepared)
     loop = build_loop(prepared, book, encoder, hardware, control)
     _record_environment(prepared.folder, loop, options)
-    trained = loop.recipe.parameters(encoder)
+    trainable = loop.recipe.parameters(encoder)
     state = loop.run()
     optimizer_digest = _digest_tensors(loop)
     loop.finish()
-    result = {
+    keep = options.keep == "best" and prepared.spec.purpose == "result"
+    trained = {
         "steps": state.step,
         "best_step": state.best_step,
         "selected_on": loop.select_on if state.best_step is not None else None,
         "train_loss": _last_epoch_loss(prepared.folder, loop.plan.steps_per_epoch),
         "max_length": loop.train.store.meta["max_length"],
         "optimizer_sha256": optimizer_digest,
-        "trainable_parameters": trained,
+        "trainable_parameters": trainable,
+        **_save_weights(prepared, encoder, loop.recipe, keep=keep),
     }
+    seal = book_folder.seal_training(prepared.folder, trained)
     logits, cut = _predict_splits(prepared, book, encoder, loop)
-    weights = _save_weights(prepared, encoder, loop.recipe, keep=options.keep == "best")
-    return _seal(prepared, {**result, **weights, "cut_texts": cut}, logits)
+    return _finish(prepared, seal, {**trained, "cut_texts": cut}, logits)
 
 
 def load_encoder(prepared: Prepared) -> Encoder:
@@ -135,7 +141,7 @@ def build_loop(
 ) -> Loop:
     """The training loop of a run, its path chosen, its texts tokenised, nothing trained yet."""
     from tunebook import paths
-    from tunebook.train import Loop
+    from tunebook.train import Labelled, Loop
 
     chosen, settings = prepared.spec.method, prepared.spec.train
     recipe = methods.apply(chosen.name, chosen.settings, encoder, seed=prepared.spec.seed)
@@ -152,8 +158,8 @@ def build_loop(
         for phase in recipe.phases
     ]
     splits = prepared.dataset.splits
-    tokenised = {
-        name: labelled(prepared, book, encoder, splits[name], control)
+    seen = {
+        name: Labelled(tokenised(prepared, book, encoder, splits[name], control), splits[name].labels)
         for name in ("train", "validation")
         if name in splits
     }
@@ -161,8 +167,8 @@ def build_loop(
         encoder,
         recipe,
         by_phase,
-        tokenised["train"],
-        tokenised.get("validation"),
+        seen["train"],
+        seen.get("validation"),
         settings=settings,
         seed=prepared.spec.seed,
         label_names=prepared.dataset.label_names,
@@ -172,8 +178,8 @@ def build_loop(
     )
 
 
-def labelled(prepared: Prepared, book: Book, encoder: Encoder, split: Split, control: Control) -> Labelled:
-    """A split's texts as tokens, with its labels.
+def tokenised(prepared: Prepared, book: Book, encoder: Encoder, split: Split, control: Control) -> TokenStore:
+    """A split's texts as tokens.
 
     Raises:
         UsageError: `max_length` is more than the checkpoint has positions for.
@@ -181,7 +187,6 @@ def labelled(prepared: Prepared, book: Book, encoder: Encoder, split: Split, con
     """
     from tunebook.data.tokens import after
     from tunebook.data.windows import bare_copy
-    from tunebook.train import Labelled
 
     settings = prepared.spec.train
     max_length = settings.max_length or min(DEFAULT_MAX_LENGTH, encoder.longest)
@@ -199,13 +204,14 @@ def labelled(prepared: Prepared, book: Book, encoder: Encoder, split: Split, con
         cache=book.cache,
         progress=lambda done, texts: control.check(f"tokenising, {done} of {texts} texts"),
     )
-    return Labelled(after(encoder.virtual_ids, store), split.labels)
+    return after(encoder.virtual_ids, store)
 
 
 def _record_environment(folder: Path, loop: Loop, options: Options) -> None:
     """Store the environment, and refuse to continue in another one than the run began in."""
     path = loop.paths[0]
     current = environment.describe(loop.hardware, path=loop.path_name, kernel=path.kernel)
+    current["source"] = environment.source()
     if path.note is not None:
         current["note"] = path.note
     before = book_folder.read_json(folder / "environment.json")
@@ -226,14 +232,11 @@ def _record_environment(folder: Path, loop: Loop, options: Options) -> None:
 def _predict_splits(
     prepared: Prepared, book: Book, encoder: Encoder, loop: Loop
 ) -> tuple[dict[str, np.ndarray], dict[str, int]]:
-    """Logits of every split that is not trained on, and how many texts of each split were cut.
-
-    Training is over: this is the one place that opens the test split.
-    """
+    """Logits of every split that is not trained on, and how many texts of each split were cut."""
     predictions, cut = {}, {"train": loop.train.store.meta["cut"]}
     for name, split in prepared.dataset.splits.items():
         if name != "train":
-            store = labelled(prepared, book, encoder, split, loop.control).store
+            store = tokenised(prepared, book, encoder, split, loop.control)
             predictions[name], cut[name] = loop.predict(store), store.meta["cut"]
     return predictions, cut
 
@@ -285,12 +288,13 @@ def _save_weights(
     return found
 
 
-# ------------------------------------------------------------------------------ baselines and sealing
+# ------------------------------------------------------------------------------ baselines, and the end
 
 
 def _baseline(prepared: Prepared) -> dict[str, Any]:
-    """A method that needs no checkpoint: fitted on train, measured on the other splits."""
-    durable.write_json(prepared.folder / "environment.json", environment.describe(None))
+    """A method that needs no checkpoint: fitted on train, sealed, measured on the other splits."""
+    current = environment.describe(None) | {"source": environment.source()}
+    durable.write_json(prepared.folder / "environment.json", current)
     (prepared.folder / "cost.jsonl").unlink(missing_ok=True)
     meter, chosen, dataset = cost.Meter(), prepared.spec.method, prepared.dataset
     train = dataset.splits["train"]
@@ -298,23 +302,27 @@ def _baseline(prepared: Prepared) -> dict[str, Any]:
     predict = methods.method(chosen.name).function(train, len(dataset.label_names), **chosen.settings)
     meter.stop(samples=len(train), tokens=0)
     durable.append_line(prepared.folder / "cost.jsonl", meter.record("trained"))
+    trained = {"trainable_parameters": {"encoder": 0, "head": 0}, "weights_bytes": 0}
+    seal = book_folder.seal_training(prepared.folder, trained)
     predictions = {name: predict(split) for name, split in dataset.splits.items() if name != "train"}
-    result = {"trainable_parameters": {"encoder": 0, "head": 0}, "weights_bytes": 0}
-    return _seal(prepared, result, predictions)
+    return _finish(prepared, seal, trained, predictions)
 
 
-def _seal(
-    prepared: Prepared, result: Mapping[str, Any], predictions: Mapping[str, np.ndarray]
+def _finish(
+    prepared: Prepared,
+    seal: book_folder.Seal,
+    trained: Mapping[str, Any],
+    predictions: Mapping[str, np.ndarray],
 ) -> dict[str, Any]:
-    """Write predictions, card and, last, the result, which makes the run finished."""
+    """Open the labels, and write predictions, card and, last, the result, which makes the run finished."""
     folder, dataset = prepared.folder, prepared.dataset
     scored = {
-        name: (dataset.splits[name].ids, dataset.splits[name].labels, logits)
+        name: (dataset.splits[name].ids, prepared.labels(name, seal), logits)
         for name, logits in predictions.items()
     }
     stored.write_predictions(folder / "predictions.parquet", scored)
-    sealed = {
-        **result,
+    result = {
+        **trained,
         "run": prepared.run_id,
         "metrics": {
             name: metrics.evaluate(logits, labels, label_names=dataset.label_names, task=dataset.task)
@@ -324,17 +332,18 @@ def _seal(
     }
     spent = cost.summary(durable.read_lines(folder / "cost.jsonl"))
     card_text = card.render(
-        describe(prepared), sealed, book_folder.read_json(folder / "environment.json") or {}, spent
+        describe(prepared), result, book_folder.read_json(folder / "environment.json") or {}, spent
     )
     durable.write_file(folder / "README.md", card_text.encode())
-    book_folder.seal(folder, sealed)
+    book_folder.seal(folder, result)
     snapshots.prune_snapshots(folder, keep=set())
-    return sealed
+    return result
 
 
 def _clear(folder: Path) -> None:
-    """Forget everything of a run but its lock; the result first, so that a half cleared run is not a finished one."""
-    (folder / "result.json").unlink(missing_ok=True)
+    """Forget everything of a run but its lock; what is sealed first, so that a half cleared run is bound by nothing."""
+    for name in (book_folder.RESULT, book_folder.TRAINED):
+        (folder / name).unlink(missing_ok=True)
     for path in folder.iterdir():
         if path.name != ".lock":
             shutil.rmtree(path) if path.is_dir() else path.unlink()

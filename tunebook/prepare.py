@@ -3,23 +3,52 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunebook import data, metrics, spec
 from tunebook.book import folder as book_folder
-from tunebook.errors import UsageError
+from tunebook.errors import Failure, UsageError
 from tunebook.models import resolve
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from tunebook.book import Book
-    from tunebook.data.dataset import Dataset
+    from tunebook.data.dataset import Dataset, Split
+
+_OPEN = ("train", "validation")
+"""The splits whose labels training may see."""
+
+
+class SealedLabels:
+    """The labels of a split that is measured once, at the end: only the seal of the run's training opens them."""
+
+    def __init__(self, split: Split, folder: Path) -> None:
+        self._split, self._folder = split, folder
+
+    def open(self, seal: book_folder.Seal) -> np.ndarray:
+        """The labels, `(rows,)`: int64 class numbers, or float32 scores.
+
+        Raises:
+            Failure: it is not the seal of this run's training.
+        """
+        if not isinstance(seal, book_folder.Seal) or seal.folder != self._folder:
+            raise Failure(
+                f"labels of {self._split.name} are sealed until training is: "
+                f"expected the seal of {self._folder.name}, got {seal!r}"
+            )
+        return self._split.labels
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A run whose checkpoint and dataset are on this machine, so that its identity is known."""
+    """A run whose checkpoint and dataset are on this machine, so that its identity is known.
+
+    Of the dataset's splits those that training may not see have no labels; these are `sealed`.
+    """
 
     spec: spec.RunSpec
     checkpoint: resolve.Checkpoint | None
@@ -27,6 +56,16 @@ class Prepared:
     identity: dict[str, Any]
     run_id: str
     folder: Path
+    sealed: Mapping[str, SealedLabels]
+
+    def labels(self, split: str, seal: book_folder.Seal) -> np.ndarray:
+        """The labels of any split, `(rows,)`, now that training is over.
+
+        Raises:
+            Failure: `seal` is another run's.
+        """
+        box = self.sealed.get(split)
+        return self.dataset.splits[split].labels if box is None else box.open(seal)
 
 
 class Shelf:
@@ -48,14 +87,15 @@ def prepare(run_spec: spec.RunSpec, book: Book, shelf: Shelf | None = None) -> P
     """Find the checkpoint, read the dataset, and compute the run's identity. Needs no torch.
 
     Raises:
-        UsageError: the checkpoint or the data is not there.
+        UsageError: the checkpoint or the data is not there, or a trial's dataset has no validation split.
         DataRejected: the data is not what it should be.
         IntegrityError: the checkpoint's files are not to be trusted.
     """
     checkpoint, shelf = None, shelf or Shelf(book)
     if run_spec.checkpoint != spec.NO_CHECKPOINT:
         checkpoint = shelf.checkpoint(run_spec.checkpoint)
-    dataset = shelf.dataset(run_spec.dataset.source())
+    whole = shelf.dataset(run_spec.dataset.source())
+    dataset = _as_training_sees(whole, purpose=run_spec.purpose)
     _check_metric(run_spec.train.select_on, dataset)
     identity = spec.identity(run_spec, checkpoint.fingerprint if checkpoint else None, dataset)
     run_id = spec.fingerprint(identity)
@@ -66,7 +106,24 @@ def prepare(run_spec: spec.RunSpec, book: Book, shelf: Shelf | None = None) -> P
         run_spec.seed,
         run_id,
     )
-    return Prepared(run_spec, checkpoint, dataset, identity, run_id, book.runs / name)
+    folder = book.runs / name
+    sealed = {name: SealedLabels(whole.splits[name], folder) for name in dataset.splits if name not in _OPEN}
+    return Prepared(run_spec, checkpoint, dataset, identity, run_id, folder, sealed)
+
+
+def _as_training_sees(dataset: Dataset, *, purpose: str) -> Dataset:
+    """The dataset with the labels of train and validation alone; for a trial these are all its splits."""
+    if purpose == "tune" and "validation" not in dataset.splits:
+        raise UsageError(
+            f"tuning needs a validation split to choose by, and {dataset.name} has none: give one, or leave "
+            'validation = "none" out'
+        )
+    splits = {
+        name: split if name in _OPEN else split.sealed()
+        for name, split in dataset.splits.items()
+        if name in _OPEN or purpose != "tune"
+    }
+    return replace(dataset, splits=splits)
 
 
 def _check_metric(name: str | None, dataset: Dataset) -> None:

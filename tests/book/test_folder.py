@@ -11,7 +11,7 @@ from tunebook import durable
 from tunebook.book import Book, snapshots
 from tunebook.book import folder as book_folder
 from tunebook.book.lock import hold
-from tunebook.errors import IntegrityError
+from tunebook.errors import Failure, IntegrityError
 
 
 @pytest.fixture
@@ -45,6 +45,22 @@ def test_a_result_is_there_once_sealed(run: Path) -> None:
     assert book_folder.read_result(run) is None
     finish(run)
     assert book_folder.read_result(run) == result()
+
+
+def test_training_is_sealed_once(run: Path) -> None:
+    with pytest.raises(Failure, match=r"is not sealed: it has no trained\.json"):
+        book_folder.Seal(run)
+    facts = {"steps": 7, "best_step": None, "trainable_parameters": {"head": 2}}
+    seal = book_folder.seal_training(run, facts)
+    assert seal == book_folder.seal_training(run, dict(reversed(facts.items()))) == book_folder.Seal(run)
+    assert durable.read_json(run / book_folder.TRAINED) == facts
+    for other in ({**facts, "steps": 8}, {"steps": 7}, {**facts, "more": 1}):
+        with pytest.raises(
+            IntegrityError, match=r'trained\.json says .*"steps":7.*but training came to .*--fresh'
+        ):
+            book_folder.seal_training(run, other)
+    assert durable.read_json(run / book_folder.TRAINED) == facts
+    assert book_folder.status(run) == "interrupted"
 
 
 def test_weights_are_the_sealed_ones(run: Path) -> None:

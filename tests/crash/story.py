@@ -1,7 +1,8 @@
 """A run's life as the book sees it, told by a process that may be killed anywhere and started again.
 
 `python story.py BOOK` begins or resumes: a line of metrics per step, a snapshot every second step, of which
-the best and the newest stay, then the result, the index, and an experiment: training without its arithmetic.
+the best and the newest stay, then what was trained, the result, the index, and an experiment: training without
+its arithmetic.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ def train(run: Path) -> None:
         if step % 2 == 0:
             save(run, step)
     durable.write_file(run / "model.safetensors", weights_after(best_step(STEPS)))
+    book_folder.seal_training(run, {"steps": STEPS, "best_step": best_step(STEPS)})
 
 
 def live(book: Book) -> dict[str, Any]:

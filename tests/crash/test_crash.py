@@ -24,7 +24,7 @@ from tunebook.errors import IntegrityError
 
 ROOT = Path(__file__).parent.parent.parent
 PACKAGE = ROOT / "tunebook"
-BYTES = ("metrics.jsonl", "model.safetensors", "result.json", "run.json")
+BYTES = ("metrics.jsonl", "model.safetensors", "result.json", "run.json", "trained.json")
 
 
 def points() -> list[str]:

@@ -26,6 +26,7 @@ CONTRACT = (
     "adapter_model.safetensors",
     "adapter_config.json",
     "metrics.jsonl",
+    "trained.json",
     "predictions.parquet",
     "result.json",
     "run.json",

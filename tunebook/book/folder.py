@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tunebook import durable
 from tunebook.book.lock import holder
 from tunebook.book.snapshots import has_snapshots
-from tunebook.errors import IntegrityError
+from tunebook.errors import Failure, IntegrityError
 from tunebook.names import slug
 
 RESULT = "result.json"
+TRAINED = "trained.json"
 WHOLE = "model.safetensors"
 ADAPTER = "adapter_model.safetensors"
 _LOGS = ("metrics.jsonl", "cost.jsonl")
@@ -42,14 +45,52 @@ def read_result(folder: Path) -> dict[str, Any] | None:
     return result
 
 
+@dataclass(frozen=True)
+class Seal:
+    """Word that a run's training is over, what it decided being on the disk; `seal_training` gives it."""
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        if not (self.folder / TRAINED).is_file():
+            raise Failure(f"the training of {self.folder.name} is not sealed: it has no {TRAINED}")
+
+
+def seal_training(folder: Path, facts: Mapping[str, Any]) -> Seal:
+    """Write down what training decided, once its weights are saved: nothing of a run is selected after that.
+
+    A run that was killed later comes to the same facts, and gets its seal again.
+
+    Raises:
+        IntegrityError: other facts were sealed before.
+        NoSpace: the disk or a quota is full.
+        Failure: the folder cannot be written.
+    """
+    before = read_json(folder / TRAINED)
+    if before is None:
+        _sync_logs(folder)
+        durable.write_json(folder / TRAINED, facts)
+        durable.point("training.sealed")
+    elif durable.canonical_json(before) != durable.canonical_json(facts):
+        raise IntegrityError(
+            f"{folder / TRAINED} says {durable.canonical_json(before)}, but training came to "
+            f"{durable.canonical_json(facts)}; `tunebook run --fresh` begins the run anew"
+        )
+    return Seal(folder)
+
+
 def seal(folder: Path, result: dict[str, Any]) -> None:
     """Write a run's result, last of all its files: this makes the run finished."""
-    for name in _LOGS:
-        if (folder / name).exists():
-            durable.sync(folder / name)
+    _sync_logs(folder)
     durable.point("run.complete")
     durable.write_json(folder / RESULT, result)
     durable.point("run.sealed")
+
+
+def _sync_logs(folder: Path) -> None:
+    for name in _LOGS:
+        if (folder / name).exists():
+            durable.sync(folder / name)
 
 
 def weights_file(folder: Path) -> Path | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from tunebook.errors import Failure
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +22,8 @@ class DataSource:
     for a pair. `validation` and `test` are files with the same columns; `validation="none"` makes no
     validation split. `group` keeps the rows of one group on one side, `split_by` puts the newest last into
     test. `task` overrides what the labels look like. `train_size` takes a stratified subset of train that no
-    seed changes. `keep_leaks` keeps rows of train that stand in another split (they are counted either way);
+    seed changes. `split_seed` cuts otherwise what is cut by a hash: a number for each way to cut, None for the
+    usual one. `keep_leaks` keeps rows of train that stand in another split (they are counted either way);
     up to `drop_bad` bad rows may be dropped. `files` is a folder to look in instead of `TUNEBOOK_DATA`'s.
     """
 
@@ -35,6 +38,7 @@ class DataSource:
     task: str | None = None
     encoding: str = "utf-8"
     train_size: int | None = None
+    split_seed: int | None = None
     keep_leaks: bool = False
     drop_bad: int = 0
     files: str | None = None
@@ -44,7 +48,8 @@ class DataSource:
 class Split:
     """Texts with labels in a fixed order, in an Arrow table with columns id, text, [pair], label, [group].
 
-    `fingerprint` is the sha256 of its rows (id, text, pair, label), 64 hex digits.
+    `fingerprint` is the sha256 of its rows (id, text, pair, label), 64 hex digits. A split that is sealed has the
+    fingerprint of all its rows, and no column with labels.
     """
 
     name: str
@@ -61,7 +66,13 @@ class Split:
 
     @property
     def labels(self) -> np.ndarray[Any, Any]:
-        """The labels, `(rows,)`: int64 class numbers, or float32 scores."""
+        """The labels, `(rows,)`: int64 class numbers, or float32 scores.
+
+        Raises:
+            Failure: the split is sealed.
+        """
+        if "label" not in self.table.column_names:
+            raise Failure(f"labels of {self.name} are sealed until training is")
         return self.table["label"].to_numpy()  # type: ignore[no-any-return]
 
     def texts(self) -> pa.ChunkedArray:
@@ -71,6 +82,10 @@ class Split:
     def pairs(self) -> pa.ChunkedArray | None:
         """The second texts of pairs, `(rows,)`; None where there are none."""
         return self.table["pair"] if "pair" in self.table.column_names else None
+
+    def sealed(self) -> Split:
+        """The same texts and ids, without their labels."""
+        return replace(self, table=self.table.drop_columns("label"))
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from tunebook.data.faults import Faults
 from tunebook.data.readers import READERS
 from tunebook.data.record import NoColumn
 from tunebook.data.rows import DatasetRow, File, Form
-from tunebook.data.splitting import cut_by_rank
+from tunebook.data.splitting import cut_by_rank, cutting_keys
 from tunebook.errors import DataRejected, UsageError
 from tunebook.registry import lookup
 
@@ -118,12 +118,18 @@ def load_named(row: DatasetRow, source: DataSource, *, cache: Path | None) -> Da
     """
     check_options(source)
     found = find(row, source)
+    if source.split_seed is not None and not _cut_sizes(found.form, source):
+        raise UsageError(
+            f"split_seed = {source.split_seed} is for what is cut by a hash, but the splits of {row.name!r} are its "
+            "owners'; leave it out"
+        )
     options = {
         "name": row.name,
         "form": repr(found.form),
         "encoding": source.encoding,
         "validation": source.validation,
         "train_size": source.train_size,
+        "split_seed": source.split_seed,
         "keep_leaks": source.keep_leaks,
         "drop_bad": source.drop_bad,
     }
@@ -157,6 +163,8 @@ def load_row(found: Found, source: DataSource) -> Dataset:
         "skipped": {name: dict(rows.skipped) for name, rows in parts.items() if rows.skipped},
         "not_offered": absent,
     }
+    if source.split_seed is not None:
+        notes["split"] = f"by rank of the text's hash, with split_seed {source.split_seed}"
     parts = with_ids(parts)
     if not source.keep_leaks:  # before the cut, so that validation has its exact size
         parts, notes["leaks"] = drop_leaks(parts, keep=False)
@@ -165,15 +173,25 @@ def load_row(found: Found, source: DataSource) -> Dataset:
     return assemble(splits, identity=identity, source=source, notes=notes)
 
 
+def _cut_sizes(form: Form, source: DataSource, rows: int | None = None) -> dict[str, int]:
+    """How many rows of the train part (its usual number, or `rows`) go to each split that is cut from it."""
+    if form.cut is None:
+        return {}
+    sizes = form.cut.sizes(form.cut.of if rows is None else rows)
+    return {
+        name: size
+        for name, size in sizes.items()
+        if size and (name, source.validation) != ("validation", "none")
+    }
+
+
 def _cut(parts: Mapping[str, Rows], form: Form, source: DataSource) -> dict[str, Rows]:
     splits = dict(parts)
     if form.cut is not None:
         train = splits.pop("train")
-        sizes = form.cut.sizes(train.table.num_rows)
-        if source.validation == "none":
-            sizes.pop("validation")
-        sizes = {name: size for name, size in sizes.items() if size}
-        splits |= {name: train.take(rows) for name, rows in cut_by_rank(train.keys, sizes).items()}
+        sizes = _cut_sizes(form, source, train.table.num_rows)
+        keys = cutting_keys(train.keys, source.split_seed)
+        splits |= {name: train.take(rows) for name, rows in cut_by_rank(keys, sizes).items()}
     return splits
 
 

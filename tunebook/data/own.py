@@ -18,7 +18,7 @@ from tunebook.data.formats import OwnColumns, own_records
 from tunebook.data.labels import Decision, class_name, decide, label_text
 from tunebook.data.normal import as_keys
 from tunebook.data.record import Record
-from tunebook.data.splitting import Bands, cut_by_order, cut_by_threshold
+from tunebook.data.splitting import Bands, cut_by_order, cut_by_threshold, cutting_keys
 from tunebook.errors import DataRejected, UsageError
 from tunebook.names import slug
 
@@ -53,6 +53,7 @@ def load_own(source: DataSource, *, cache: Path | None) -> Dataset:
             f"group = {source.group!r} keeps groups apart within one file; with {', '.join(list(paths)[1:])} of its "
             "own file that cannot be promised: leave one of them out"
         )
+    _check_split_seed(source)
     for path in paths.values():
         if not path.is_file():
             raise UsageError(f"there is no file {path}")
@@ -89,6 +90,19 @@ def _columns(source: DataSource) -> OwnColumns:
         raise UsageError(f"text names {len(text)} columns; one is a text, two are a pair")
     pair = text[1] if len(text) == 2 else None
     return OwnColumns(text[0], source.label or "label", pair, source.group or source.split_by)
+
+
+def _check_split_seed(source: DataSource) -> None:
+    """Refuse a seed for cutting where nothing is cut by a hash."""
+    reason = None
+    if source.split_by is not None:
+        reason = f"split_by = {source.split_by!r} cuts along an order"
+    elif all(getattr(source, split) is not None for split in _SMALL):
+        reason = "validation and test are both given"
+    if source.split_seed is not None and reason is not None:
+        raise UsageError(
+            f"split_seed = {source.split_seed} is for what is cut by a hash, but {reason}; leave it out"
+        )
 
 
 def _read(source: DataSource, columns: OwnColumns, paths: dict[str, Path], name: str) -> Dataset:
@@ -183,10 +197,11 @@ def _cut(rows: Rows, source: DataSource, bands: Bands) -> dict[str, Indices]:
     if source.split_by is not None:
         return cut_by_order(_order(rows.table["group"].to_pylist(), source.split_by), bands)
     if source.group is None:
-        return cut_by_threshold(rows.keys, bands)
+        return cut_by_threshold(cutting_keys(rows.keys, source.split_seed), bands)
     ids = rows.table["id"].to_pylist()
     groups = [group or own for group, own in zip(rows.table["group"].to_pylist(), ids, strict=True)]
-    return cut_by_threshold(as_keys([_group_key(group) for group in groups]), bands)
+    keys = as_keys([_group_key(group) for group in groups])
+    return cut_by_threshold(cutting_keys(keys, source.split_seed), bands)
 
 
 def _group_key(group: str) -> bytes:
@@ -229,6 +244,8 @@ def _split_sentence(source: DataSource, bands: Bands) -> str:
         how = f"by a hash of column {source.group!r}, whose rows stay together"
     if source.split_by is not None:
         how = f"by column {source.split_by!r}, newest last"
+    if source.split_seed is not None:
+        how += f", with split_seed {source.split_seed}"
     shares: dict[str, float] = {}
     for name, share in bands:
         shares[name] = shares.get(name, 0) + share

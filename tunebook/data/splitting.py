@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,25 @@ if TYPE_CHECKING:
 Bands = Sequence[tuple[str, float]]
 
 _SUBSET_SALT = 0x9E3779B97F4A7C15
+
+
+def cutting_keys(keys: Keys, seed: int | None) -> Keys:
+    """The keys `(rows,)` that rows are cut by: their own, or with a seed others, equal where their own are equal.
+
+    They are for cutting alone: whether two texts are the same is asked of their own keys.
+
+    Source: Steele, Lea and Flood 2014, Fast splittable pseudorandom number generators (the mixer of SplitMix64, which
+    maps no two keys to one).
+    """
+    import numpy as np
+
+    if seed is None:
+        return keys
+    start = hashlib.blake2b(f"split_seed {seed}".encode(), digest_size=8).digest()
+    mixed = keys ^ np.uint64(int.from_bytes(start))
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
 
 
 def cut_by_rank(keys: Keys, sizes: Mapping[str, int]) -> dict[str, Indices]:

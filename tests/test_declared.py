@@ -11,7 +11,7 @@ import pytest
 from tests import tiny
 from tests.cli.calls import here
 from tests.data import owners
-from tunebook import spec, toml_file
+from tunebook import data, grid, spec, toml_file
 
 FILES = sorted((Path(__file__).parent.parent / "experiments").glob("*.toml"))
 FAMILIES = {
@@ -38,11 +38,11 @@ SMALL = (
 precision that is the fastest on matrices this small."""
 
 
-def declared(file: Path, *overrides: str) -> spec.Experiment:
+def declared(file: Path, *overrides: str) -> grid.Experiment:
     values = toml_file.override(toml_file.parse(toml_file.read(file), str(file)), overrides)
     if overrides:
         values["datasets"] = [_few(dataset) for dataset in values["datasets"]]
-    return spec.experiment(values, str(file))
+    return grid.experiment(values, str(file))
 
 
 def _few(dataset: Any) -> Any:
@@ -55,7 +55,9 @@ def test_it_can_be_planned_without_weights_and_data(file: Path, book_root: Path)
     assert done.code == 0, done.err
     experiment, planned = declared(file), done.json
     assert planned["question"] == experiment.question and experiment.question.endswith("?")
-    assert len(planned["runs"]) == len(experiment.runs()) > experiment.size
+    trials = [row for row in planned["runs"] if row["purpose"] == "tune"]
+    assert len(planned["runs"]) - len(trials) == len(experiment.runs())
+    assert bool(trials) if experiment.tune else len(experiment.runs()) > experiment.size
     for row in planned["runs"]:
         assert row["status"] == ("planned" if row["run"] else "identity pending")
         assert ("error" in row) == (row["run"] is None)
@@ -130,7 +132,7 @@ def test_a_twin_of_each_cell_runs(
     result = flow.run(prepared, book, flow.Options(device="cpu"), Control())
 
     assert flow.book_folder.status(prepared.folder) == "finished" and result["steps"] >= 3
-    test = prepared.dataset.splits["test"]
+    test = data.load(run.dataset.source()).splits["test"]
     ids, labels, logits = read_predictions(prepared.folder / "predictions.parquet")["test"]
     assert list(ids) == list(test.ids) and labels.tolist() == test.labels.tolist()
     assert logits.shape == (len(test), 2) and np.isfinite(logits).all()

@@ -94,8 +94,8 @@ def test_python_verbs(run: Path, book: Book) -> None:
         json.loads((run / "run.json").read_bytes())["run"][:10], device="cpu", root=book.root
     )
     assert by_hash.predict(TEXTS[:2]) == by_name
-    (row,) = tunebook.compare(root=book.root)[:1]
-    assert row["method"].startswith("full")
+    (family,) = tunebook.compare(root=book.root)["families"]
+    assert family["rows"][0]["method"].startswith("full")
 
 
 def test_pairs(book: Book, tiny_checkpoint: Callable[..., Path], tmp_path: Path) -> None:

@@ -39,20 +39,20 @@ def run(
     Raises:
         TunebookError: as the command line's `run`, of the kind that has its exit code.
     """
-    from tunebook import spec
+    from tunebook import grid
     from tunebook.book import open_book
     from tunebook.cli._progress import Progress
     from tunebook.errors import raise_for
     from tunebook.experiment import execute, plan
     from tunebook.flow import Options
 
-    values = spec.single(
+    values = grid.single(
         checkpoint=checkpoint, dataset=dataset, method=method, text=text, label=label, seeds=[seed], train=train,
         baselines=False, **columns,
     )  # fmt: skip
     book = open_book(Path(root) if root is not None else None)
     options = Options(device=device, allow_download=allow_download)
-    planned = plan(spec.experiment(values, "the arguments").runs(), book, allow_download=allow_download)
+    planned = plan(grid.experiment(values, "the arguments").runs(), book, allow_download=allow_download)
     outcome = execute(planned, book, options, Progress("tunebook"))
     raise_for(outcome.exit_code, outcome.runs[0].get("error", ""))
     return outcome.runs[0]
@@ -83,22 +83,37 @@ def load(
 
 
 def compare(
+    experiment: str | Path | None = None,
     *,
+    dataset: str | None = None,
     metric: str | None = None,
     split: str = "test",
-    dataset: str | None = None,
+    by: str | None = None,
+    baseline: str | None = None,
+    correction: str = "holm",
+    pareto: str | None = None,
     root: str | Path | None = None,
-) -> list[dict[str, Any]]:
-    """The finished runs of the book side by side: one row per dataset, checkpoint and method, best first.
+) -> dict[str, Any]:
+    """The finished runs of an experiment's file, or of the book, side by side, and which differences are real.
+
+    The words are those of `tunebook compare`, and so is the object that comes back, as `--json` prints it: `families`
+    of rows that can be compared, each with its `rows` (best first: mean, interval `low` to `high`, group of ties,
+    costs), its `pairs` and what it could detect, and what is `missing`, with the commands that make it.
 
     Raises:
-        UsageError: the metric does not exist.
+        UsageError: the file has faults, or nothing can be compared as it was asked for.
     """
-    from tunebook import comparison
     from tunebook.book import open_book
-    from tunebook.run_object import as_object
+    from tunebook.cli import _comparison
 
-    runs = [as_object(folder) for folder in open_book(Path(root) if root is not None else None).run_folders()]
-    return comparison.table(
-        [run for run in runs if dataset in (None, run["dataset"])], metric=metric, split=split
+    return _comparison.compare(
+        Path(experiment) if experiment is not None else None,
+        open_book(Path(root) if root is not None else None),
+        dataset=dataset,
+        metric=metric,
+        split=split,
+        by=by,
+        baseline=baseline,
+        correction=correction,
+        pareto=pareto,
     )

@@ -7,6 +7,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunebook.errors import UsageError
@@ -25,6 +26,9 @@ _LIBRARIES = (
     "scikit-learn",
     "pyarrow",
 )
+
+NOT_COMPARED = {"source"}
+"""What is recorded of an environment, and may be another one when a run is resumed."""
 
 
 @dataclass(frozen=True)
@@ -121,10 +125,34 @@ def describe(
     }
 
 
+def source() -> dict[str, Any] | None:
+    """The commit of the working tree that this code runs from, and whether it is `dirty`, changed since.
+
+    None where it was installed from a package, or git does not answer.
+    """
+    import subprocess
+
+    tree = Path(__file__).resolve().parent.parent
+    if not (tree / ".git").exists():
+        return None
+    asked = (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+    try:
+        commit, changes = (
+            subprocess.run(
+                ["git", "-C", str(tree), *words], capture_output=True, text=True, check=True, timeout=10
+            ).stdout.strip()
+            for words in asked
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {"commit": commit, "dirty": bool(changes)}
+
+
 def differences(stored: Mapping[str, Any], current: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """What differs between two environments, one `key: before -> now` per entry."""
+    """What differs between two environments, one `key: before -> now` per entry; not the commit of the code, whose
+    version numbers are of the run's identity."""
     found: list[str] = []
-    for key in sorted(stored.keys() | current.keys()):
+    for key in sorted((stored.keys() | current.keys()) - NOT_COMPARED):
         before, now = stored.get(key), current.get(key)
         if isinstance(before, dict) and isinstance(now, dict):
             found += differences(before, now, f"{prefix}{key}.")

@@ -88,6 +88,7 @@ class Planned:
             "method": self.spec.method.name,
             "settings": self.spec.method.settings,
             "seed": self.spec.seed,
+            "purpose": self.spec.purpose,
             "disk_bytes": self.disk_bytes,
             **self._expected(),
             **({"error": str(self.error)} if self.error else {}),
@@ -132,13 +133,18 @@ def _planned(run_spec: spec.RunSpec, book: Book, shelf: Shelf) -> Planned:
     return Planned(run_spec, prepared, book_folder.status(prepared.folder))
 
 
-def execute(planned: Sequence[Planned], book: Book, options: Options, watcher: Watcher) -> Outcome:
-    """Run what is not finished, one process after another, past failures, until a signal asks to stop."""
+def execute(
+    planned: Sequence[Planned], book: Book, options: Options, watcher: Watcher, *, is_all: bool = True
+) -> Outcome:
+    """Run what is not finished, one process after another, past failures, until a signal asks to stop.
+
+    Unless it `is_all`, more runs follow, and a signal that comes too late for the last one is meant for those.
+    """
     outcome = Outcome()
     for number, item in enumerate(planned, start=1):
         watcher.begins(number, len(planned), item)
         run, code = _execute_one(item, book, options, watcher)
-        if code in (130, 143) and run["status"] == "finished" and number == len(planned):
+        if code in (130, 143) and run["status"] == "finished" and number == len(planned) and is_all:
             code = 0  # the signal came too late to stop anything
         outcome.runs.append(run)
         outcome.codes.add(code)
@@ -152,7 +158,9 @@ def _execute_one(item: Planned, book: Book, options: Options, watcher: Watcher) 
     if item.prepared is None:
         assert item.error is not None
         return never_begun(item.as_object(), str(item.error)), item.error.exit_code
-    if item.status == "finished" and not options.fresh:
+    # A trial that diverged has been made, and would diverge again: it counts as the worst.
+    ended = ("finished", "diverged") if item.spec.purpose == "tune" else ("finished",)
+    if item.status in ended and not options.fresh:
         return as_object(item.prepared.folder), 0
     last, code = run_in_process(item.spec, book, options, watcher.steps)
     book.ingest(item.prepared.folder)

@@ -237,6 +237,11 @@ def rows() -> Mapping[str, Metric]:
     return {row.name: row for row in _ROWS}
 
 
+def usual(scores: Mapping[str, Any]) -> str:
+    """The metric that is meant where none is named: accuracy of classes, Pearson's correlation of scores."""
+    return "accuracy" if "accuracy" in scores else "pearson"
+
+
 # --- evaluating ---------------------------------------------------------------------------------------------
 
 

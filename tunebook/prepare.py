@@ -96,7 +96,7 @@ def prepare(run_spec: spec.RunSpec, book: Book, shelf: Shelf | None = None) -> P
         checkpoint = shelf.checkpoint(run_spec.checkpoint)
     whole = shelf.dataset(run_spec.dataset.source())
     dataset = _as_training_sees(whole, purpose=run_spec.purpose)
-    _check_metric(run_spec.train.select_on, dataset)
+    check_select_on(run_spec.train.select_on, dataset)
     identity = spec.identity(run_spec, checkpoint.fingerprint if checkpoint else None, dataset)
     run_id = spec.fingerprint(identity)
     name = book_folder.folder_name(
@@ -126,8 +126,12 @@ def _as_training_sees(dataset: Dataset, *, purpose: str) -> Dataset:
     return replace(dataset, splits=splits)
 
 
-def _check_metric(name: str | None, dataset: Dataset) -> None:
-    """Refuse to choose a snapshot by a metric that the dataset's task does not have."""
+def check_select_on(name: str | None, dataset: Dataset) -> None:
+    """Find a metric to be one of the dataset's task, so that a snapshot or a trial can be chosen by it.
+
+    Raises:
+        UsageError: it is another task's; the message names those that there are.
+    """
     fitting = [row.name for row in metrics.rows().values() if row.task == dataset.task]
     if name is not None and name not in fitting:
         raise UsageError(

@@ -29,7 +29,16 @@ def as_object(folder: Path) -> dict[str, Any]:
         "settings": declared["spec"]["method"]["settings"],
         "train": declared["identity"].get("train") or {},
         "seed": declared["spec"]["seed"],
+        "declared": {
+            "checkpoint": declared["spec"]["checkpoint"],
+            "dataset": declared["spec"]["dataset"]["name"] or declared["spec"]["dataset"]["path"],
+            "method": declared["spec"]["method"]["name"],
+        },
+        "purpose": declared["spec"].get("purpose", "result"),
         "point": _point(declared["identity"]),
+        "splits": declared["identity"]["splits"],
+        "split_seed": declared["identity"]["data"].get("split_seed"),
+        "train_size": declared["identity"]["data"].get("train_size"),
         "ran": _ran(folder),
         "metrics": result.get("metrics", {}),
         "cost": {
@@ -69,6 +78,9 @@ def _ran(folder: Path) -> dict[str, Any]:
 
 
 def _point(identity: dict[str, Any]) -> str:
-    """A hash of all that identifies a run but its seed: the same for the seeds of one point of a grid."""
+    """A hash of all that identifies a run but its seeds: the same for the seeds, and the cuts, of one grid's point."""
     rest = {key: value for key, value in identity.items() if key != "seed"}
+    if "split_seed" in rest["data"]:
+        rest["data"] = {key: value for key, value in rest["data"].items() if key != "split_seed"}
+        del rest["splits"]
     return hashlib.sha256(durable.canonical_json(rest).encode()).hexdigest()

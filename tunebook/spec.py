@@ -19,18 +19,19 @@ from tunebook.registry import did_you_mean
 LOOP_VERSION = 2
 NO_CHECKPOINT = "none"
 _MOST_FAULTS = 50
-BASELINES = ("majority", "tfidf_logreg")
 
 Model = TypeVar("Model", bound=BaseModel)
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """Values of exactly these keys and types, every number finite, unchangeable."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-class TrainSpec(_Strict):
+class TrainSpec(Strict):
     """How to train. The defaults are meant for somebody with 2,000 own texts; the learning rate is the method's.
 
     Units: `max_length` tokens, `micro_batch_tokens` tokens per forward pass, `*_fraction` of all steps. `padding`
@@ -69,18 +70,26 @@ class TrainSpec(_Strict):
 
     @model_validator(mode="after")
     def _metric_exists(self) -> TrainSpec:
-        if self.select_on is not None and self.select_on not in metrics.rows():
-            raise ValueError(
-                f"unknown metric {self.select_on!r} in select_on; {did_you_mean(self.select_on, metrics.rows())}"
-            )
+        if self.select_on is not None:
+            check_metric(self.select_on)
         return self
+
+
+def check_metric(name: str) -> None:
+    """Find a metric to exist that is to choose by.
+
+    Raises:
+        ValueError: there is none of that name; the message names the nearest.
+    """
+    if name not in metrics.rows():
+        raise ValueError(f"unknown metric {name!r} in select_on; {did_you_mean(name, metrics.rows())}")
 
 
 def _as_list(value: Any) -> Any:
     return value.split(",") if isinstance(value, str) else value
 
 
-class DatasetSpec(_Strict):
+class DatasetSpec(Strict):
     """A dataset by name, or an own file by `path` with its columns; how it is split and how much of it is used."""
 
     name: str | None = None
@@ -94,6 +103,7 @@ class DatasetSpec(_Strict):
     task: Literal["classification", "regression"] | None = None
     encoding: str = "utf-8"
     train_size: Annotated[int, Field(ge=1)] | None = None
+    split_seed: Seed | None = None
     keep_leaks: bool = False
     drop_bad: Annotated[int, Field(ge=0)] = 0
     files: str | None = None
@@ -116,11 +126,12 @@ class DatasetSpec(_Strict):
         return DataSource(**{**self.model_dump(), "text": tuple(self.text)})
 
 
-class MethodSpec(_Strict):
-    """A method with all its hyperparameters, defaults filled in."""
+class MethodSpec(Strict):
+    """A method with all its hyperparameters, defaults filled in; `held` are those that were given, not identity."""
 
     name: str
     settings: dict[str, Any]
+    held: Annotated[tuple[str, ...], Field(exclude=True)] = ()
 
 
 def _dataset(value: Any) -> Any:
@@ -141,7 +152,10 @@ def _method(value: Any) -> Any:
         raise ValueError(f"unknown method {name!r}; {did_you_mean(name, methods.rows())}")
     settings = methods.method(name).settings
     try:
-        return MethodSpec(name=name, settings=settings(**given.get("settings", given)).model_dump())
+        filled = settings(**given.get("settings", given))
+        return MethodSpec(
+            name=name, settings=filled.model_dump(), held=tuple(sorted(filled.model_fields_set))
+        )
     except ValidationError as error:
         raise ValueError(
             "; ".join(f"{name}: {fault}" for fault in toml_file.faults(error, settings))
@@ -159,23 +173,31 @@ Dataset = Annotated[DatasetSpec, BeforeValidator(_dataset)]
 Method = Annotated[MethodSpec, BeforeValidator(_method)]
 
 
-class RunSpec(_Strict):
-    """One point of the grid with one seed: what a worker needs to train it, and nothing about this machine."""
+class RunSpec(Strict):
+    """One point of the grid with one seed: what a worker needs to train it, and nothing about this machine.
+
+    `purpose` says what it is made for: for its result, or to tune by (a trial), which has no test split at all.
+    """
 
     checkpoint: Checkpoint
     dataset: Dataset
     method: Method
     train: TrainSpec = TrainSpec()
     seed: Seed = 0
+    purpose: Literal["result", "tune"] = "result"
 
     @model_validator(mode="after")
     def _fits(self) -> RunSpec:
-        _check_pair(self.checkpoint, self.method.name)
+        check_pair(self.checkpoint, self.method.name)
         return self
 
 
-def _check_pair(checkpoint: str, method: str) -> None:
-    """Baselines have no checkpoint, and nothing else can do without one."""
+def check_pair(checkpoint: str, method: str) -> None:
+    """Baselines have no checkpoint, and nothing else can do without one.
+
+    Raises:
+        ValueError: the checkpoint and the method do not go together.
+    """
     if methods.method(method).needs_checkpoint and checkpoint == NO_CHECKPOINT:
         raise ValueError(f"method {method!r} needs a checkpoint; `tunebook list checkpoints` names them")
     if not methods.method(method).needs_checkpoint and checkpoint != NO_CHECKPOINT:
@@ -184,74 +206,13 @@ def _check_pair(checkpoint: str, method: str) -> None:
         )
 
 
-class Experiment(_Strict):
-    """A question, and the grid of runs that answers it: checkpoints x datasets x methods x seeds."""
-
-    question: str = ""
-    checkpoints: Annotated[list[Checkpoint], Field(min_length=1)]
-    datasets: Annotated[list[Dataset], Field(min_length=1)]
-    methods: Annotated[list[Method], Field(min_length=1, default=["full"], validate_default=True)]
-    seeds: Annotated[int, Field(ge=1)] | Annotated[list[Seed], Field(min_length=1)] = 3
-    baselines: bool = True
-    max_runs: Annotated[int, Field(ge=1, le=100_000)] = 1000
-    train: TrainSpec = TrainSpec()
-
-    @property
-    def size(self) -> int:
-        """How many runs of checkpoints the grid has, baselines not counted; computed without expanding it."""
-        seeds = self.seeds if isinstance(self.seeds, int) else len(self.seeds)
-        return len(self.checkpoints) * len(self.datasets) * len(self.methods) * seeds
-
-    @model_validator(mode="after")
-    def _goes_together(self) -> Experiment:
-        for checkpoint in self.checkpoints:
-            for method in self.methods:
-                _check_pair(checkpoint, method.name)
-        return self
-
-    @model_validator(mode="after")
-    def _not_too_large(self) -> Experiment:
-        if self.size > self.max_runs:
-            raise ValueError(
-                f"the grid has {self.size:,} runs, max_runs is {self.max_runs:,}; split it, or raise max_runs"
-            )
-        return self
-
-    def runs(self) -> list[RunSpec]:
-        """The grid in order: by dataset its baselines, then by checkpoint, method and seed."""
-        expanded: list[RunSpec] = []
-        for dataset in self.datasets:
-            expanded += [_baseline(name, dataset) for name in BASELINES if self.baselines]
-            expanded += [
-                RunSpec(checkpoint=checkpoint, dataset=dataset, method=method, train=self.train, seed=seed)
-                for checkpoint in self.checkpoints
-                for method in self.methods
-                for seed in (range(self.seeds) if isinstance(self.seeds, int) else self.seeds)
-            ]
-        return expanded
-
-
-def _baseline(name: str, dataset: DatasetSpec) -> RunSpec:
-    settings = methods.method(name).settings().model_dump()
-    return RunSpec(checkpoint=NO_CHECKPOINT, dataset=dataset, method=MethodSpec(name=name, settings=settings))
-
-
-def experiment(values: Mapping[str, Any], origin: str) -> Experiment:
-    """A checked experiment from plain values.
-
-    Raises:
-        UsageError: every fault, each with its key path, what came, what was expected and the nearest names.
-    """
-    return _checked(Experiment, values, origin)
-
-
 def run_spec(values: Mapping[str, Any], origin: str) -> RunSpec:
-    """A checked run from plain values, as `experiment` does it.
+    """A checked run from plain values.
 
     Raises:
         UsageError: every fault at once.
     """
-    return _checked(RunSpec, values, origin)
+    return checked(RunSpec, values, origin)
 
 
 def dataset_spec(values: Mapping[str, Any], origin: str) -> DatasetSpec:
@@ -260,10 +221,15 @@ def dataset_spec(values: Mapping[str, Any], origin: str) -> DatasetSpec:
     Raises:
         UsageError: every fault at once.
     """
-    return _checked(DatasetSpec, values, origin)
+    return checked(DatasetSpec, values, origin)
 
 
-def _checked(model: type[Model], values: Mapping[str, Any], origin: str) -> Model:
+def checked(model: type[Model], values: Mapping[str, Any], origin: str) -> Model:
+    """The values as that model, strictly.
+
+    Raises:
+        UsageError: every fault at once.
+    """
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -278,6 +244,8 @@ def identity(spec: RunSpec, checkpoint_fingerprint: str | None, dataset: data.Da
 
     The dataset stands here by what was read, not by where it lay: moving or renaming a file changes nothing.
     """
+    cut = {} if spec.dataset.split_seed is None else {"split_seed": spec.dataset.split_seed}
+    trial = {} if spec.purpose == "result" else {"purpose": spec.purpose}
     return {
         "checkpoint": checkpoint_fingerprint,
         "splits": {name: split.fingerprint for name, split in dataset.splits.items()},
@@ -286,43 +254,16 @@ def identity(spec: RunSpec, checkpoint_fingerprint: str | None, dataset: data.Da
             "label_names": list(dataset.label_names),
             "train_size": spec.dataset.train_size,
             "reader": dataset.reader_version,
+            **cut,
         },
         "method": {**spec.method.model_dump(), "version": methods.method(spec.method.name).version},
         "train": spec.train.model_dump() if spec.checkpoint != NO_CHECKPOINT else None,
         "seed": spec.seed,
         "loop": LOOP_VERSION,
+        **trial,
     }
 
 
 def fingerprint(identity: Mapping[str, Any]) -> str:
     """The sha256 of an identity's canonical JSON, in hex: the run's id."""
     return hashlib.sha256(canonical_json(identity).encode()).hexdigest()
-
-
-def single(
-    *,
-    checkpoint: str,
-    dataset: str,
-    method: str | Mapping[str, Any] = "full",
-    seeds: int | list[int] = 1,
-    train: Mapping[str, Any] | None = None,
-    baselines: bool = True,
-    question: str = "",
-    **columns: Any,
-) -> dict[str, Any]:
-    """The values of an experiment with one checkpoint, one dataset and one method, from plain options.
-
-    `dataset` is the name of one, or a file, recognised by its ending; `columns` are the other keys of its table
-    (`text`, `label`, `test`, `group`, `train_size`, ...), those that are None left out.
-    """
-    is_file = dataset.lower().removesuffix(".gz").endswith((".csv", ".tsv", ".jsonl", ".parquet"))
-    given = {key: value for key, value in columns.items() if value is not None}
-    return {
-        "question": question,
-        "checkpoints": [checkpoint],
-        "datasets": [{"path" if is_file else "name": dataset, **given}],
-        "methods": [method],
-        "seeds": seeds,
-        "baselines": baselines,
-        "train": {} if train is None else train,
-    }

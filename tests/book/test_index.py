@@ -82,10 +82,13 @@ def test_listing_is_the_same_with_and_without_the_index(book: Book) -> None:
     assert {key: listed[2][key] for key in ("checkpoint", "method", "dataset", "result")} == {
         "checkpoint": "minilm-l6", "method": "full", "dataset": "reviews", "result": None,
     }  # fmt: skip
+    short = [{key: value for key, value in run.items() if key != "result"} for run in listed]
+    assert book.listing(with_results=False) == short
     book.index.unlink()
     assert book.listing() == listed
     book.index.write_bytes(b"no database at all" * 100)
     assert book.listing() == listed
+    assert book.listing(with_results=False) == short
 
 
 def test_the_folders_decide_what_is_listed(book: Book) -> None:

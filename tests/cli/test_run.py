@@ -165,15 +165,21 @@ def test_show_tells_of_a_run_however_it_ended(at: Made) -> None:
 
 
 def test_compare_shows_mean_and_spread_over_seeds(at: Made) -> None:
-    rows = here("compare", "--json").json
+    compared = here("compare", "--json").json
+    (family,) = compared["families"]
+    rows = family["rows"]
     (row,) = [row for row in rows if row["checkpoint"] == "tiny"]
     assert (row["seeds"], row["metric"], row["split"], row["examples"]) == (2, "accuracy", "test", 10)
     assert row["deviation"] is not None and row["smallest"] <= row["mean"] <= row["largest"]
     assert {row["method"] for row in rows} == {"majority", "tfidf_logreg", "full (learning_rate=0.001)"}
     text = here("compare", "ends.toml", "--metric", "log_loss", "--split", "validation")
-    assert "no test of a difference" in text.out and "log_loss" in text.out
+    assert text.out.startswith("log_loss: reviews, trained on 62 texts, measured on 8 of validation")
+    assert text.out.splitlines()[-2:] == [
+        "missing: overflowing full (learning_rate=0.001) on reviews, seed 0 (diverged); runs that were never begun: 1",
+        "  tunebook run ends.toml",
+    ]
     assert f"{row['mean']:.4f}" in here("compare").out
-    assert tunebook.compare(root=at.root) == rows
+    assert tunebook.compare(root=at.root) == compared
 
 
 def test_other_settings_are_another_row_not_another_seed(at: Made, tmp_path: Path) -> None:
@@ -183,7 +189,8 @@ def test_other_settings_are_another_row_not_another_seed(at: Made, tmp_path: Pat
     declared = json.loads((folder / "run.json").read_bytes())
     declared["identity"]["train"]["epochs"] = 2
     (folder / "run.json").write_text(json.dumps(declared))
-    rows = [row for row in tunebook.compare(root=book) if row["checkpoint"] == "tiny"]
+    (family,) = tunebook.compare(root=book)["families"]
+    rows = [row for row in family["rows"] if row["checkpoint"] == "tiny"]
     assert [row["seeds"] for row in rows] == [1, 1]
     assert {row["method"].partition(" [")[2] for row in rows} == {"epochs=1]", "epochs=2]"}
 

@@ -48,7 +48,12 @@ class Book:
 
     def run_folders(self) -> list[Path]:
         """The folders of all runs, by name."""
-        return sorted(path.parent for path in self.runs.glob("*/run.json"))
+        try:
+            with os.scandir(self.runs) as entries:  # of many thousands; a glob takes three times as long
+                names = [entry.name for entry in entries if os.path.exists(f"{entry.path}/run.json")]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return [self.runs / name for name in sorted(names)]
 
     def find(self, name: str) -> Path:
         """The folder of the one run that a name, or a beginning of its hash or name, stands for.
@@ -60,14 +65,15 @@ class Book:
 
         return find(self.run_folders(), name)
 
-    def listing(self) -> list[dict[str, Any]]:
+    def listing(self, *, with_results: bool = True) -> list[dict[str, Any]]:
         """Every run as run, folder, status, checkpoint, dataset, method, seed and result, by folder name.
 
-        Finished runs come from the index where it has them; the folders decide what there is.
+        Finished runs come from the index where it has them; the folders decide what there is. Without results, which
+        take longest to read, a list of many thousand runs comes at once.
         """
         from tunebook.book.index import listing
 
-        return listing(self)
+        return listing(self, with_results=with_results)
 
     def ingest(self, run_folder: Path) -> None:
         """Bring the index up to date with a run's folder; doing it twice changes nothing.

@@ -179,7 +179,8 @@ def command(run: Values) -> str:
 def _dataset_words(dataset: Values) -> Iterator[str]:
     yield dataset.get("name") or _file_name(dataset["path"])
     for option, value in dataset.items():
-        if value and option not in ("name", "path", "files") and value != "utf-8":
+        is_said = value or (option == "split_seed" and value == 0)  # the cut of seed 0 is none of those without one
+        if is_said and option not in ("name", "path", "files") and value != "utf-8":
             yield f"--{option.replace('_', '-')}"
             if value is not True:
                 yield ",".join(value) if isinstance(value, list) else _file_name(str(value))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,8 +124,8 @@ def _ingest_experiment(connection: Connection, folder: Path) -> None:
     connection.execute(_EXPERIMENT, values)
 
 
-def listing(book: Book) -> list[dict[str, Any]]:
-    """Every run of the book, by folder name, with its status and, if finished, its result.
+def listing(book: Book, *, with_results: bool = True) -> list[dict[str, Any]]:
+    """Every run of the book, by folder name, with its status and, if finished and asked for, its result.
 
     What is finished and indexed is taken from the index, all else from the folders: a read-only book, one
     without an index and one whose index lags behind are listed as well.
@@ -132,27 +133,35 @@ def listing(book: Book) -> list[dict[str, Any]]:
     Raises:
         IntegrityError: a JSON file of a run is damaged.
     """
-    indexed = _finished(book)
+    indexed = _finished(book, with_results=with_results)
     return [
-        indexed[folder.name] if folder.name in indexed and (folder / RESULT).exists() else _listed(folder)
+        indexed[folder.name]
+        if folder.name in indexed and os.path.exists(f"{folder}/{RESULT}")
+        else _listed(folder, with_results=with_results)
         for folder in book.run_folders()
     ]
 
 
-def _listed(run_folder: Path) -> dict[str, Any]:
+def _listed(run_folder: Path, *, with_results: bool) -> dict[str, Any]:
     keys = _keys(run_folder, durable.read_json(run_folder / "run.json"))
-    return {**keys, "status": status(run_folder), "result": read_result(run_folder)}
+    result = {"result": read_result(run_folder)} if with_results else {}
+    return {**keys, "status": status(run_folder), **result}
 
 
-def _finished(book: Book) -> dict[str, dict[str, Any]]:
+def _finished(book: Book, *, with_results: bool) -> dict[str, dict[str, Any]]:
     """Finished runs as the index has them, by folder; none where it cannot be read, for the folders tell."""
     import sqlite3
 
-    query = "SELECT run, folder, checkpoint, dataset, method, seed, result FROM runs WHERE result IS NOT NULL"
+    columns = "run, folder, checkpoint, dataset, method, seed" + (", result" if with_results else "")
+    query = f"SELECT {columns} FROM runs WHERE result IS NOT NULL"
     try:
         with database.reading(book.index) as connection:
             connection.row_factory = sqlite3.Row
             rows = [dict(row) for row in connection.execute(query)]
     except sqlite3.Error:
         return {}
-    return {row["folder"]: {**row, "status": "finished", "result": json.loads(row["result"])} for row in rows}
+    for row in rows:
+        row["status"] = "finished"
+        if with_results:
+            row["result"] = json.loads(row["result"])
+    return {row["folder"]: row for row in rows}

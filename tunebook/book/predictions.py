@@ -71,6 +71,31 @@ def read_predictions(path: Path) -> dict[str, tuple[list[str], np.ndarray, np.nd
         raise IntegrityError(f"{path} is damaged: {error}") from error
 
 
+def read_split(path: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Labels `(examples,)` and float32 logits `(examples, outputs)` of one split, without the ids, which take longest.
+
+    Raises:
+        IntegrityError: the file is missing or damaged, or has no such split.
+    """
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        data = pa.BufferReader(path.read_bytes())
+        # Neither `read_table` nor `to_numpy`: both load pandas where it is installed, which takes longer than all else.
+        file = pq.ParquetFile(data, page_checksum_verification=True, read_dictionary=["split"])
+        table = file.read(["split", "label", "logits"])
+        names, labels, logits = (column.combine_chunks() for column in table.columns)
+        rows = np.from_dlpack(names.indices) == names.dictionary.to_pylist().index(split)
+        scores = np.from_dlpack(logits.flatten()).reshape(len(rows), -1)
+        return np.from_dlpack(labels)[rows], scores[rows]
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        raise IntegrityError(
+            f"{path} is damaged or missing: {error}; `tunebook run --fresh` makes it anew"
+        ) from error
+
+
 def _arrays(table: Any) -> tuple[list[str], np.ndarray, np.ndarray]:
     logits = table["logits"].combine_chunks().flatten().to_numpy()
     return table["id"].to_pylist(), table["label"].to_numpy(), logits.reshape(len(table), -1)

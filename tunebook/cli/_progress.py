@@ -28,7 +28,7 @@ class Progress:
         """Say which run begins."""
         spec = planned.spec
         data = spec.dataset.name or spec.dataset.path
-        self._where = f"{self._experiment}: run {number} of {total}"
+        self._where = f"{self._experiment}: {_word(spec.purpose)} {number} of {total}"
         self._score = ""
         self._line(
             f"{self._where}: {safe(spec.checkpoint)}, {spec.method.name}, {safe(data)}, seed {spec.seed}"
@@ -58,9 +58,10 @@ class Progress:
 
     def ends(self, run: dict[str, Any]) -> None:
         """Say how a run ended."""
-        scores = run.get("metrics", {}).get("test") or run.get("metrics", {}).get("validation") or {}
+        split = "test" if "test" in run["metrics"] else "validation"
+        scores = run["metrics"].get(split, {})
         name = "accuracy" if "accuracy" in scores else "pearson"
-        score = f", test {name} {scores[name]:.4f}" if scores.get(name) is not None else ""
+        score = f", {split} {name} {scores[name]:.4f}" if scores.get(name) is not None else ""
         problem = f": {safe_lines(run['error'])}" if run.get("error") and run["status"] != "finished" else ""
         line = f"{self._where}: {run['status']}{score}{problem}"
         say(line) if self._is_quiet and problem else self._line(line)
@@ -80,6 +81,10 @@ class Progress:
         if self._is_live:
             print("\r" + " " * (_columns() - 1) + "\r", end="", file=sys.stderr)
         say(text)
+
+
+def _word(purpose: str) -> str:
+    return "trial" if purpose == "tune" else "run"
 
 
 def _columns() -> int:

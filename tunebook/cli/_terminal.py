@@ -43,11 +43,14 @@ def safe(text: object) -> str:
         >>> safe("a\\x1b[31mred")
         'a\\\\x1b[31mred'
     """
+    shown = str(text)
+    if shown.isprintable():
+        return shown
     return "".join(
         character
         if character.isprintable() or unicodedata.category(character) == "Zs"
         else _visible(character)
-        for character in str(text)
+        for character in shown
     )
 
 

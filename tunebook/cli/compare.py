@@ -1,9 +1,9 @@
-"""`tunebook compare`: runs side by side."""
+"""`tunebook compare`: runs side by side, and which differences are real."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -18,32 +18,40 @@ def command(
     dataset: Annotated[str | None, typer.Option(help="Only this dataset.")] = None,
     metric: Metric = None,
     split: Annotated[str, typer.Option(help="test, validation, or an extra split.")] = "test",
+    by: Annotated[
+        Literal["method", "checkpoint", "dataset"] | None,
+        typer.Option(help="Compare only this, the rest held fixed. [default: every row of a dataset]"),
+    ] = None,
+    baseline: Annotated[
+        str | None, typer.Option(help="Compare with this row alone, such as full or tfidf_logreg.")
+    ] = None,
+    pairs: Annotated[bool, typer.Option("--pairs", help="Show every comparison with its test.")] = False,
+    correction: Annotated[
+        Literal["holm", "bh"], typer.Option(help="For many comparisons: Holm, or Benjamini-Hochberg.")
+    ] = "holm",
+    pareto: Annotated[
+        Literal["time", "memory", "parameters", "bytes"] | None,
+        typer.Option(help="Mark the rows that none beats on both the metric and this cost."),
+    ] = None,
+    format: Annotated[
+        Literal["text", "markdown", "csv", "latex"], typer.Option(help="How tables are written.")
+    ] = "text",
     json: Json = False,
     root: Root = None,
 ) -> None:
-    """Compare what is finished: the mean of a metric and its spread over seeds, by dataset, checkpoint and method.
+    """Compare what is finished: means with intervals over seeds and examples, and groups that cannot be told apart.
 
-    Example: tunebook compare experiments/pocket.toml --metric f1
+    Example: tunebook compare experiments/pocket.toml --baseline tfidf_logreg --pairs
     """
-    from tunebook import comparison
     from tunebook.book import open_book
-    from tunebook.cli import _running
+    from tunebook.cli import _comparison
     from tunebook.cli._terminal import print_json
-    from tunebook.experiment import plan
-    from tunebook.run_object import as_object
 
-    book = open_book(root)
-    folders = book.run_folders()
-    if experiment is not None:
-        planned = plan(_running.declared(experiment, []).experiment.runs(), book)
-        wanted = {item.prepared.folder for item in planned if item.prepared}
-        folders = [folder for folder in folders if folder in wanted]
-    runs = [as_object(folder) for folder in folders]
-    runs = [run for run in runs if dataset is None or run["dataset"] == dataset]
-    rows = comparison.table(runs, metric=metric, split=split)
-    comparison.require_finished(rows, metric, split)
+    compared = _comparison.compare(
+        experiment, open_book(root), dataset=dataset, metric=metric, split=split, by=by, baseline=baseline,
+        correction=correction, pareto=pareto,
+    )  # fmt: skip
     if json:
-        print_json(rows)
+        print_json(compared)
     else:
-        _running.print_results(runs, metric=metric, split=split)
-        print("\nsd, min and max are over seeds; they are no test of a difference.")
+        _comparison.show(compared, format=format, pareto=pareto, pairs=pairs)

@@ -25,12 +25,12 @@ def check(
 
     Example: tunebook data check reviews.csv --text body --label stars
     """
-    from tunebook import data, gate, spec
+    from tunebook import data, gate, grid, spec
     from tunebook.book import open_book
     from tunebook.cli._terminal import print_json, say
 
     book = open_book(root)
-    values = spec.single(
+    values = grid.single(
         checkpoint="none", dataset=dataset, text=text, label=label, encoding=encoding, drop_bad=drop_bad
     )
     loaded = data.load(spec.dataset_spec(values["datasets"][0], dataset).source(), cache=book.cache)

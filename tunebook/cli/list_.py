@@ -51,7 +51,7 @@ def command(
     _, columns = lookup(_LISTS, what, "list")
     if try_:
         _try()
-    rows = _rows(what, root)
+    rows = _runs(root, with_results=True) if what == "runs" and json else _rows(what, root)
     if checkpoint is not None:
         columns = {name: columns[name] for name in ("name", "settings", "summary")}
         columns |= {"encoder": "encoder", "head": "head"}
@@ -80,11 +80,11 @@ def _word(cell: dict[str, str]) -> str:
 
 def _explain(what: str) -> None:
     """What the words of the table of capabilities mean, why cells are refused, and what it was tried with."""
+    if what != "capabilities":
+        return
     from tunebook import capabilities
     from tunebook.cli._terminal import say
 
-    if what != "capabilities":
-        return
     found = capabilities.stored()
     say("own: packed, in layers of our own; packed: in the family's layers; micro-batched: padded, by length")
     for row in found["cells"].values():
@@ -175,10 +175,10 @@ def _experiments(root: Path | None) -> list[dict[str, Any]]:
     return [{"file": str(path), "question": question(path)} for path in declared]
 
 
-def _runs(root: Path | None) -> list[dict[str, Any]]:
+def _runs(root: Path | None, *, with_results: bool = False) -> list[dict[str, Any]]:
     from tunebook.book import open_book
 
-    return open_book(root).listing()
+    return open_book(root).listing(with_results=with_results)
 
 
 _LISTS: dict[str, tuple[Callable[[Path | None], list[dict[str, Any]]], dict[str, str]]] = {

@@ -42,6 +42,7 @@ def command(
     train_size: Annotated[
         int | None, typer.Option(help="Train on a stratified subset of so many texts.")
     ] = None,
+    split_seed: Annotated[int | None, typer.Option(help="Cut the splits otherwise, by this seed.")] = None,
     keep_leaks: Annotated[
         bool, typer.Option("--keep-leaks", help="Keep train texts that stand in another split.")
     ] = False,
@@ -86,7 +87,7 @@ def command(
 
     columns = {"text": text, "label": label, "validation": validation, "test": test, "group": group,
                "split_by": split_by, "task": task, "encoding": encoding, "train_size": train_size,
-               "keep_leaks": keep_leaks or None, "drop_bad": drop_bad}  # fmt: skip
+               "split_seed": split_seed, "keep_leaks": keep_leaks or None, "drop_bad": drop_bad}  # fmt: skip
     train = {"long": long, "class_weights": class_weights, "select_on": select_on}
     declared = _running.declared(
         file, settings or [], checkpoint=checkpoint, dataset=dataset, method=method, columns=columns, train=train,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from tunebook.registry import lookup, scan
+from tunebook.search import Searched, Space
 
 if TYPE_CHECKING:
     import torch
@@ -125,6 +126,16 @@ class MethodRow:
     def needs_checkpoint(self) -> bool:
         """Whether the method fine-tunes an encoder; the others are baselines of checkpoint `none`."""
         return next(iter(inspect.signature(self.function).parameters)) == "encoder"
+
+    @property
+    def search(self) -> Space:
+        """What is tuned unless an experiment says otherwise: the settings whose annotation has a search range."""
+        return {
+            name: one.kind
+            for name, field in self.settings.model_fields.items()
+            for one in field.metadata
+            if isinstance(one, Searched)
+        }
 
     @property
     def summary(self) -> str:

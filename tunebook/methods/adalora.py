@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from tunebook.methods import Recipe, Targets
+from tunebook.search import log_range
 
 if TYPE_CHECKING:
     from tunebook.models.load import Encoder
@@ -26,7 +27,7 @@ def adalora(
     first_share: Annotated[float, Field(ge=0, lt=0.5)] = 0.1,
     last_share: Annotated[float, Field(gt=0, lt=0.5)] = 0.3,
     every: Annotated[int, Field(ge=1, le=10_000)] = 10,
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-3,
+    learning_rate: Annotated[float, Field(gt=0, le=1), log_range(2e-4, 5e-3)] = 2e-3,
 ) -> Recipe:
     """Train W x + s P diag(e) Q x in place of W x, and the head; small values of e are set to zero on the way.
 

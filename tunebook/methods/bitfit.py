@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from tunebook.methods import Recipe
+from tunebook.search import log_range
 
 if TYPE_CHECKING:
     from tunebook.models.load import Encoder
@@ -18,7 +19,7 @@ def bitfit(
     encoder: Encoder,
     *,
     biases: Literal["all", "query_and_up"] = "all",
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3,
+    learning_rate: Annotated[float, Field(gt=0, le=1), log_range(5e-4, 1e-2)] = 3e-3,
     head_learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3,
 ) -> Recipe:
     """Train the biases of the encoder and the head: every map W x + b keeps its W.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from tunebook.methods import Recipe
+from tunebook.search import log_range
 
 if TYPE_CHECKING:
     from tunebook.models.load import Encoder
@@ -19,7 +20,7 @@ def bottleneck_adapter(
     *,
     size: Annotated[int, Field(ge=1, le=4096)] = 64,
     placement: Literal["houlsby", "pfeiffer"] = "houlsby",
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3,
+    learning_rate: Annotated[float, Field(gt=0, le=1), log_range(2e-4, 5e-3)] = 1e-3,
 ) -> Recipe:
     """Train h + W_up gelu(W_down h + b_down) + b_up after frozen maps, with `size` values in the middle, and the head.
 

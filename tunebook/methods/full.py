@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from tunebook.methods import Phase, Recipe
+from tunebook.search import log_range
 
 if TYPE_CHECKING:
     from tunebook.models.load import Encoder
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
 VERSION = 1
 
 
-def full(encoder: Encoder, *, learning_rate: Annotated[float, Field(gt=0, le=1)] = 5e-5) -> Recipe:
+def full(
+    encoder: Encoder, *, learning_rate: Annotated[float, Field(gt=0, le=1), log_range(1e-5, 2e-4)] = 5e-5
+) -> Recipe:
     """Train every weight of the encoder and of the head with one learning rate.
 
     `learning_rate` is the peak per step, before the schedule. 5e-5 is the upper end of the range that BERT was

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from tunebook.methods import Recipe
+from tunebook.search import log_range
 
 if TYPE_CHECKING:
     from tunebook.models.load import Encoder
@@ -17,7 +18,7 @@ VERSION = 1
 def ia3(
     encoder: Encoder,
     *,
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-2,
+    learning_rate: Annotated[float, Field(gt=0, le=1), log_range(2e-3, 5e-2)] = 1e-2,
     head_learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3,
 ) -> Recipe:
     """Train vectors that scale keys, values and what enters the second feed-forward map, and the head.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from tunebook.methods import Recipe
+from tunebook.search import log_range
 
 if TYPE_CHECKING:
     from tunebook.models.load import Encoder
@@ -17,7 +18,7 @@ VERSION = 1
 def layer_norm(
     encoder: Encoder,
     *,
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3,
+    learning_rate: Annotated[float, Field(gt=0, le=1), log_range(5e-4, 1e-2)] = 3e-3,
     head_learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3,
 ) -> Recipe:
     """Train gain and bias of every layer normalisation of the encoder, and the head.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from tunebook.methods import Phase, Recipe
+from tunebook.search import log_range
 
 if TYPE_CHECKING:
     from tunebook.models.load import Encoder
@@ -17,7 +18,7 @@ VERSION = 1
 def layerwise_decay(
     encoder: Encoder,
     *,
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-4,
+    learning_rate: Annotated[float, Field(gt=0, le=1), log_range(2e-5, 5e-4)] = 1e-4,
     decay: Annotated[float, Field(gt=0, le=1)] = 0.9,
 ) -> Recipe:
     """Train everything, the lower a layer the slower: of layers 0 to L - 1, layer l at learning_rate * decay^(L - l).

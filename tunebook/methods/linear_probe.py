@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from tunebook.methods import Phase, Recipe
+from tunebook.search import log_range
 
 if TYPE_CHECKING:
     from tunebook.models.load import Encoder
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
 VERSION = 2
 
 
-def linear_probe(encoder: Encoder, *, learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-2) -> Recipe:
+def linear_probe(
+    encoder: Encoder, *, learning_rate: Annotated[float, Field(gt=0, le=1), log_range(1e-3, 5e-2)] = 1e-2
+) -> Recipe:
     """Train the classification head on the frozen encoder's features: the cheapest method, and a floor for others.
 
     Dropout is off inside the encoder: the features of a text are a constant, by this method's definition. The head

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from tunebook.methods import Phase, Recipe
+from tunebook.search import log_range
 
 if TYPE_CHECKING:
     from tunebook.models.load import Encoder
@@ -17,7 +18,7 @@ VERSION = 1
 def lp_ft(
     encoder: Encoder,
     *,
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 5e-5,
+    learning_rate: Annotated[float, Field(gt=0, le=1), log_range(1e-5, 2e-4)] = 5e-5,
     probe_learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-2,
     probe_share: Annotated[float, Field(gt=0, lt=1)] = 0.3,
 ) -> Recipe:

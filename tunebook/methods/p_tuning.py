@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from tunebook.methods import Recipe
+from tunebook.search import log_range
 
 if TYPE_CHECKING:
     from tunebook.models.load import Encoder
@@ -19,7 +20,7 @@ def p_tuning(
     *,
     length: Annotated[int, Field(ge=1, le=512)] = 20,
     hidden: Annotated[int, Field(ge=1, le=8192)] = 128,
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3,
+    learning_rate: Annotated[float, Field(gt=0, le=1), log_range(2e-4, 5e-3)] = 1e-3,
 ) -> Recipe:
     """Train `length` virtual tokens that a network with two hidden layers of `hidden` units makes, and the head.
 

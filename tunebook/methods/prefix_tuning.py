@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from tunebook.methods import Recipe
+from tunebook.search import log_range
 
 if TYPE_CHECKING:
     from tunebook.models.load import Encoder
@@ -19,7 +20,7 @@ def prefix_tuning(
     *,
     length: Annotated[int, Field(ge=1, le=512)] = 20,
     hidden: Annotated[int, Field(ge=0, le=8192)] = 0,
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-2,
+    learning_rate: Annotated[float, Field(gt=0, le=1), log_range(5e-3, 6e-2)] = 3e-2,
     head_learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3,
 ) -> Recipe:
     """Train `length` keys and values of every layer, softmax(q [K_p; K]^T) [V_p; V], and the head.

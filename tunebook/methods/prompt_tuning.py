@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from tunebook.methods import Recipe
+from tunebook.search import log_range
 
 if TYPE_CHECKING:
     from tunebook.models.load import Encoder
@@ -18,7 +19,7 @@ def prompt_tuning(
     encoder: Encoder,
     *,
     length: Annotated[int, Field(ge=1, le=512)] = 20,
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-2,
+    learning_rate: Annotated[float, Field(gt=0, le=1), log_range(2e-3, 5e-2)] = 1e-2,
     head_learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3,
 ) -> Recipe:
     """Train `length` virtual tokens that stand before every text in the encoder's input, and the head.

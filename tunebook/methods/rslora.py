@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from tunebook.methods import Recipe, Targets
+from tunebook.search import log_range
 
 if TYPE_CHECKING:
     from tunebook.models.load import Encoder
@@ -21,7 +22,7 @@ def rslora(
     alpha: Annotated[int, Field(ge=1, le=1024)] = 8,
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     targets: Targets = "attention",
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-3,
+    learning_rate: Annotated[float, Field(gt=0, le=1), log_range(2e-4, 5e-3)] = 2e-3,
 ) -> Recipe:
     """Train W x + (alpha / sqrt(rank)) B A x in place of W x, and the head: LoRA with another scale.
 

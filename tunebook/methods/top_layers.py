@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from tunebook.methods import Phase, Recipe
+from tunebook.search import log_range
 
 if TYPE_CHECKING:
     from tunebook.models.load import Encoder
@@ -18,7 +19,7 @@ def top_layers(
     encoder: Encoder,
     *,
     layers: Annotated[int, Field(ge=1, le=100)] = 2,
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-4,
+    learning_rate: Annotated[float, Field(gt=0, le=1), log_range(2e-5, 5e-4)] = 1e-4,
 ) -> Recipe:
     """Train the last `layers` layers of the encoder, what stands after them, and the head; all below stays.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from tunebook.methods import Recipe, Targets
+from tunebook.search import log_range
 
 if TYPE_CHECKING:
     from tunebook.models.load import Encoder
@@ -20,7 +21,7 @@ def vera(
     rank: Annotated[int, Field(ge=1, le=8192)] = 256,
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     targets: Targets = "attention",
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-2,
+    learning_rate: Annotated[float, Field(gt=0, le=1), log_range(2e-3, 5e-2)] = 1e-2,
     head_learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3,
 ) -> Recipe:
     """Train W x + diag(b) B diag(d) A x in place of W x: the vectors b and d alone, and the head.

@@ -20,7 +20,8 @@ class CheckpointRow:
 
     `parameters` counts the encoder with its embeddings. `revision` is the hub's commit where it is pinned.
     `package` names an installed Python package and the folder in it that holds the files. `weights_sha256` is
-    the digest that the hub publishes for `model.safetensors`; other bytes are refused.
+    the digest that the hub publishes for `model.safetensors`; other bytes are refused. `seen` names the datasets on
+    whose source it was trained, as its authors say.
     """
 
     name: str
@@ -35,6 +36,7 @@ class CheckpointRow:
     package: tuple[str, str] | None = None
     weights_sha256: str | None = None
     note: str = ""
+    seen: tuple[str, ...] = ()
 
 
 _ROWS = (
@@ -46,6 +48,17 @@ _ROWS = (
         _BOOKS + " (distilled from BERT-base)",
         "Apache-2.0",
         "Sanh et al. 2019, arXiv 1910.01108",
+    ),
+    CheckpointRow(
+        "distilbert-sst2",
+        "distilbert",
+        "distilbert/distilbert-base-uncased-finetuned-sst-2-english",
+        66_362_880,
+        _BOOKS + " (distilled from BERT-base), then fine-tuned on SST-2",
+        "Apache-2.0",
+        "Sanh et al. 2019, arXiv 1910.01108",
+        note="has seen SST-2's training sentences, most of which movie_reviews holds too",
+        seen=("sst2", "movie_reviews"),
     ),
     CheckpointRow(
         "distilroberta-base",

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from tunebook.text.markdown import visible
 
-_ACTING = ("=", "+", "-", "@", "\t")
-"""What a spreadsheet takes for the beginning of a formula."""
+_ACTING = tuple("=+-@＝＋－＠")  # noqa: RUF001
+"""What a spreadsheet takes for the beginning of a formula, the last four where characters are wide."""
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from tunebook.text.markdown import visible
@@ -10,7 +11,10 @@ _SPECIAL = str.maketrans(
     {
         "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
         "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
-        ">": r"\textgreater{}", '"': r"\textquotedbl{}", "|": r"\textbar{}",
+        ">": r"\textgreater{}", '"': r"\textquotedbl{}", "|": r"\textbar{}", "`": r"\textasciigrave{}",
+        "'": r"\textquotesingle{}",
+        # After the end of a row these would belong to it: it takes a star, and a length in brackets.
+        "*": "{*}", "[": "{[}", "]": "{]}",
     }
 )  # fmt: skip
 
@@ -22,7 +26,8 @@ def escape(text: object) -> str:
         >>> print(escape("50 % of {x}_1"))
         50 \% of \{x\}\_1
     """
-    return visible(str(text)).translate(_SPECIAL)
+    literal = visible(str(text)).translate(_SPECIAL)
+    return re.sub("-(?=-)", "-{}", literal)  # two would be one long dash
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

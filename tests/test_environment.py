@@ -1,0 +1,40 @@
+"""What is recorded of the code that a run came from, and what of an environment is compared."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tunebook import environment
+
+
+def git(folder: Path, *words: str) -> None:
+    user = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    subprocess.run(["git", "-C", str(folder), *user, *words], check=True, capture_output=True)
+
+
+def test_the_source_is_the_commit_and_whether_the_tree_was_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "tunebook"
+    package.mkdir()
+    (package / "environment.py").write_text("")
+    monkeypatch.setattr(environment, "__file__", str(package / "environment.py"))
+    assert environment.source() is None
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-q", "-m", "first")
+    clean = environment.source()
+    assert clean is not None and len(clean["commit"]) == 40 and clean["dirty"] is False
+    (package / "environment.py").write_text("changed = True\n")
+    assert environment.source() == {**clean, "dirty": True}
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert environment.source() is None
+
+
+def test_another_commit_is_no_other_environment() -> None:
+    before = {"python": "3.11", "source": {"commit": "a", "dirty": False}}
+    now = {"python": "3.12", "source": {"commit": "b", "dirty": True}}
+    assert environment.differences(before, now) == ["python: 3.11 -> 3.12"]

@@ -52,7 +52,11 @@ def drawn(skill: float, seeds: range = range(3)) -> list[np.ndarray]:
 def test_a_mean_is_scored_example_by_example(book: Book) -> None:
     fill(book, {"full": 1.0}, seeds=range(3))
     (found,) = gather(book)
-    assert isinstance(found, Evidence) and found.seeds == ((None, 0), (None, 1), (None, 2)) and not found.is_fixed
+    assert (
+        isinstance(found, Evidence)
+        and found.seeds == ((None, 0), (None, 1), (None, 2))
+        and not found.is_fixed
+    )
     right = [logits.argmax(axis=1) == OF.labels for logits in drawn(1.0)]
     direct = stats.by_example(right)
     assert np.array_equal(found.scores.columns, direct.columns)

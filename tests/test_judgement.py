@@ -685,9 +685,15 @@ def test_cuts_with_one_official_test_are_seeds_like_others(book: Book) -> None:
 
 
 def test_intervals_stay_where_the_metric_can_be(book: Book) -> None:
-    fill(book, {"full": 2.5, "lora": 2.0}, range(3), examples=examples(40))
+    right = np.eye(2)[OF.labels] * 4 - 2
+    for method, wrong in (("full", 1), ("lora", 2)):
+        for seed in range(3):
+            logits = right.copy()
+            logits[seed : seed + wrong] *= -1
+            finish(book, Run(method=method, seed=seed, logits=logits))
     (family,) = judgement.judge(runs_of(book), book)
-    assert all(0 <= row["low"] <= row["high"] <= 1 for row in family["rows"])
+    assert [row["high"] for row in family["rows"]] == [1.0, 1.0]
+    assert all(row["low"] < row["mean"] for row in family["rows"])
 
 
 def test_where_nothing_varies_there_is_no_interval_and_no_test(book: Book) -> None:

@@ -65,38 +65,52 @@ def _tell(answer: dict[str, Any]) -> None:
 
     name, ranking, source = safe(answer["dataset"]), answer["ranking"], answer["from"]
     if not ranking:
-        print(f"Not enough evidence: the book has no two rows on {name}, or a dataset like it, that can be compared: with at "
-              f"least {recommendation.FEWEST_SEEDS} seeds, on one test set, within the budget.")  # fmt: skip
+        print(
+            f"Not enough evidence: the book has no two rows on {name}, or a dataset like it, that can be compared,"
+        )
+        print(f"with at least {recommendation.FEWEST_SEEDS} seeds, on one test set, within the budget.")
         print("Run an experiment on it, or on a sample of it: `tunebook run --help`.")
         return
-    best, second = ranking[0], ranking[1]
-    sure, where = second["probability_best_beats_it"], safe(source["dataset"])
-    seconds = duration(best["train_seconds"] or 0)
-    lead = f"{_called(best)} ({best['mean']:.4f} {source['metric']}, {seconds} of training)"
-    if answer["verdict"] == "clear":
-        print(f"Take {lead}: on {where} it beats {_called(second)} with probability {_probability(sure)}.")
-    elif answer["verdict"] == "tied":
-        known = [row for row in ranking[1:] if row["probability_best_beats_it"] is not None]
-        tied = [row for row in known if row["probability_best_beats_it"] < recommendation.SURE]
-        cheapest = min([best, *tied], key=lambda row: row["train_seconds"] or 0)
-        print(
-            f"No clear winner: on {where} {lead} is ahead of {_called(second)} with probability {_probability(sure)} only."
-        )
-        print(f"The cheapest of those that are not clearly worse is {_called(cheapest)}.")
-    else:
-        print(
-            f"Not enough evidence: {lead} is ahead on {where}, but cannot be tested against {_called(second)}."
-        )
+    print(_verdict(answer))
+    where, train = safe(source["dataset"]), answer["shape"]["train"]
     if not source["is_the_same"]:
-        print(f"The book has no such results on {name}: {where} is the most like it, {source['distance']:.1f} doublings of size and "
-              "length away. What is best there may not be best here.")  # fmt: skip
-    print(f"From {source['train_size']:,} texts of train, measured on {source['examples']:,} of test, where the best of several looks a "
-          f"little better than it is; {name} has {answer['shape']['train']:,} texts of train.\n")  # fmt: skip
+        far = f"{source['distance']:.1f} doublings of size and length away"
+        print(f"The book has no such results on {name}: {where} is the most like it, {far}.")
+        print("What is best there may not be best here.")
+    print(
+        f"From {source['train_size']:,} texts of train, measured on {source['examples']:,} of test, where the best of"
+    )
+    print(f"several looks a little better than it is; {name} has {train:,} texts of train.\n")
     for row in ranking:
         row["time"] = duration(row["train_seconds"] or 0)
         row["memory"] = size(row["peak_memory_bytes"]) if row["peak_memory_bytes"] else None
         row["beaten"] = _probability(row["probability_best_beats_it"])
     print_table(ranking, _COLUMNS)
+
+
+def _verdict(answer: dict[str, Any]) -> str:
+    """What to take and how sure that is, in a sentence or two."""
+    from tunebook import recommendation
+    from tunebook.cli._terminal import duration, safe
+
+    best, second, *_ = ranking = answer["ranking"]
+    where = safe(answer["from"]["dataset"])
+    scores = (
+        f"{best['mean']:.4f} {answer['from']['metric']}, {duration(best['train_seconds'] or 0)} of training"
+    )
+    lead, other = f"{_called(best)} ({scores})", _called(second)
+    sure = _probability(second["probability_best_beats_it"])
+    if answer["verdict"] == "clear":
+        return f"Take {lead}: on {where} it beats {other} with probability {sure}."
+    if answer["verdict"] == "not enough evidence":
+        return f"Not enough evidence: {lead} is ahead on {where}, but cannot be tested against {other}."
+    known = [row for row in ranking[1:] if row["probability_best_beats_it"] is not None]
+    tied = [row for row in known if row["probability_best_beats_it"] < recommendation.SURE]
+    cheapest = min([best, *tied], key=lambda row: row["train_seconds"] or 0)
+    return (
+        f"No clear winner: on {where} {lead} is ahead of {other} with probability {sure} only.\n"
+        f"The cheapest of those that are not clearly worse is {_called(cheapest)}."
+    )
 
 
 def _probability(value: float | None) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -18,10 +19,6 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-from tests import results
-from tunebook import grid, toml_file
-from tunebook.book import Book
 
 ROWS, SEEDS = 20, 5
 EXPERIMENT = """
@@ -34,29 +31,45 @@ baselines = false
 """
 
 
-def fill_large(book: Book, examples: int) -> None:
-    """Rows that lie close together, as good ones do, on one large test set."""
+def fill(folder: Path, runs: int, examples: int) -> None:
+    """Make both books, and the file of the experiment."""
+    fill_large(folder / "large", examples)
+    fill_many(folder / "many", runs, folder / "small.toml")
+
+
+def fill_large(root: Path, examples: int) -> None:
+    """A book with rows that lie close together, as good ones do, on one large test set."""
+    from tests import results
+    from tunebook.book import Book
+
     of = results.examples(examples)
     for row in range(ROWS):
         for seed in range(SEEDS):
-            run = results.Run(seed=seed, skill=1 + 0.01 * row, train={"epochs": row + 1}, examples=of)
-            results.finish(book, run)
+            run = results.Run(seed=seed, skill=1 + row / 100, train={"epochs": row + 1}, examples=of)
+            results.finish(Book(root), run)
 
 
-def fill_many(book: Book, runs: int, file: Path) -> None:
-    """A recorded experiment of 30 runs with their predictions, and all the others, on other datasets, without."""
+def fill_many(root: Path, runs: int, file: Path) -> None:
+    """A book with a recorded experiment of 30 runs, and many others, on other datasets, without predictions."""
+    from tests import results
+    from tunebook import grid, toml_file
+    from tunebook.book import Book
+
+    book = Book(root)
     file.write_text(EXPERIMENT)
     declared = grid.experiment(toml_file.parse(EXPERIMENT, str(file)), str(file))
     of, mine = results.examples(150), []
-    for one in declared.runs():
-        run = results.Run(method=one.method.name, seed=one.seed, dataset="pocket", examples=of)
+    for number, one in enumerate(declared.runs()):
+        run = results.Run(
+            method=one.method.name, seed=one.seed, skill=1 + number / 100, dataset="pocket", examples=of
+        )
         folder = results.finish(book, run)
         mine.append(json.loads((folder / "run.json").read_text())["run"])
     book.record_experiment(file.stem, EXPERIMENT, declared.model_dump(), mine)
-    others = [path.read_text() for path in (folder / "result.json", folder / "cost.jsonl")]
+    others = {name: (folder / name).read_text() for name in ("result.json", "cost.jsonl")}
     for number in range(len(mine), runs):
         other = results.begin(book, replace(run, seed=number, dataset=f"reviews-{number % 100}"))
-        for name, text in zip(("result.json", "cost.jsonl"), others, strict=True):
+        for name, text in others.items():
             (other / name).write_text(text)
     book.reindex()
 
@@ -88,24 +101,29 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print everything that was measured as JSON")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        large, many, file = Book(Path(name) / "large"), Book(Path(name) / "many"), Path(name) / "small.toml"
-        fill_large(large, asked.examples)
-        fill_many(many, asked.runs, file)
+        folder = Path(name)
+        # In a process of its own: the kernel counts this one's memory to a command that it starts.
+        filling = multiprocessing.get_context("spawn").Process(
+            target=fill, args=(folder, asked.runs, asked.examples)
+        )
+        filling.start()
+        filling.join()
+        assert filling.exitcode == 0
+        large, many, file = folder / "large", folder / "many", str(folder / "small.toml")
         size = f"{ROWS} rows, {SEEDS} seeds, {asked.examples:,} examples"
+        f1 = ("compare", "--pairs", "--metric", "f1")
         found = {
-            f"compare, {size}": measure(1, large.root, "compare", "--pairs"),
-            f"compare --metric f1, {size}": measure(1, large.root, "compare", "--pairs", "--metric", "f1"),
-            f"list runs, {asked.runs:,} runs": measure(asked.rounds, many.root, "list", "runs"),
-            f"compare FILE, 30 of {asked.runs:,} runs": measure(
-                asked.rounds, many.root, "compare", str(file)
-            ),
+            f"`compare --pairs`, {size}": measure(asked.rounds, large, "compare", "--pairs"),
+            f"`compare --pairs --metric f1`, {size}": measure(asked.rounds, large, *f1),
+            f"`list runs`, {asked.runs:,} runs": measure(asked.rounds, many, "list", "runs"),
+            f"`compare FILE`, 30 of {asked.runs:,} runs": measure(asked.rounds, many, "compare", file),
         }
     if asked.json:
         print(json.dumps(found, indent=1))
         return
-    print("| command | seconds | processor seconds | peak memory, MB |\n|---|---|---|---|")
+    print("| `tunebook ...` | seconds | processor seconds | peak memory, MB |\n|---|---|---|---|")
     for what, one in found.items():
-        print(f"| `tunebook {what} | {one['seconds']:.2f} | {one['processor_seconds']:.2f} "
+        print(f"| {what} | {one['seconds']:.2f} | {one['processor_seconds']:.2f} "
               f"| {one['peak_memory_bytes'] / 1e6:,.0f} |")  # fmt: skip
 
 

@@ -261,7 +261,13 @@ def test_rounds_of_different_sizes_expect_nothing(book: Book) -> None:
 
 def test_rows_of_other_settings_or_sizes_are_not_tuned_ones(book: Book) -> None:
     chosen, _ = tuned(book, [0.6, 0.8, None])
-    for other in ({"settings": {"learning_rate": 5e-6}}, {"train_size": 100}, {"checkpoint": "bert-tiny"}):
+    mine = {"settings": {"learning_rate": 2e-5}}
+    for other in (
+        {"settings": {"learning_rate": 5e-6}},
+        {**mine, "train_size": 100},
+        {**mine, "checkpoint": "bert-tiny"},
+        {**mine, "dataset": "tweets"},
+    ):
         part = Book(book.root / "other")
         (run,) = (selection.as_object(folder) for folder in fill(part, {"full": 1.0}, [0], **other))
         alone = selection.Selection([run], tuning=chosen.tuning)

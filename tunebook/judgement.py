@@ -309,19 +309,14 @@ def _detectable(pairs: Sequence[Pair]) -> dict[str, Any] | None:
 
     At the strictest step of the correction, and for a comparison that stands alone. Typical is the median pair.
     """
-    tested = [
-        pair.difference for pair in pairs if pair.difference is not None and pair.difference.standard_error
-    ]
-    if not tested:
+    tested = [pair for pair in pairs if pair.difference]
+    corrected = [pair.detectable for pair in tested if pair.detectable is not None]
+    alone = [_detectable_by(pair.difference, LEVEL) for pair in tested if pair.difference]
+    if not corrected:
         return None
     return {
         "comparisons": len(tested),
         "power": 0.8,
-        **{
-            key: median(
-                stats.detectable_difference(one.standard_error, one.degrees_of_freedom, level=level)
-                for one in tested
-            )
-            for key, level in (("corrected", LEVEL / len(tested)), ("alone", LEVEL))
-        },
+        "corrected": median(corrected),
+        "alone": median(one for one in alone if one is not None),
     }

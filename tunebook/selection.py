@@ -90,14 +90,11 @@ def of_experiment(book: Book, name: str, toml: str, experiment: Experiment, file
     folder = experiment_folder(book, name, toml, experiment.model_dump())
     tuning = read_tuning(folder)
     chosen = {key: one["chosen"] for key, one in tuning.items() if one["chosen"]}
-    expected, recorded = experiment.runs(chosen), list(dict.fromkeys(recorded_runs(folder)))
-    if recorded:
-        by_hash = {path.name.rpartition("--")[2]: path for path in book.run_folders()}
-        there = [by_hash[run[:12]] for run in recorded if run[:12] in by_hash]
-    else:
-        planned = [item.prepared.folder for item in plan(expected, book) if item.prepared]
-        there = [path for path in planned if (path / "run.json").is_file()]
-    lacking = max(len(expected), len(recorded)) - len(there)
+    expected, recorded = experiment.runs(chosen), recorded_runs(folder)
+    if not recorded:
+        recorded = [item.prepared.run_id for item in plan(expected, book) if item.prepared]
+    there = book.folders_of(recorded)
+    lacking = max(len(expected), len(set(recorded))) - len(there)
     runs = [as_object(path) for path in there]
     unfinished = [run for run in runs if run["status"] != "finished"]
     untuned = len(experiment.cells()) - len(chosen) if experiment.tune else 0

@@ -87,7 +87,6 @@ class Run:
     logits: np.ndarray | None = None
     seconds: float = 10.0
     weights_bytes: int = 1_000_000
-    spec: Mapping[str, Any] = field(default_factory=dict)
 
 
 def declared(run: Run) -> dict[str, Any]:
@@ -140,7 +139,7 @@ def _defaults(method: str) -> dict[str, Any]:
 
 def begin(book: Book, run: Run) -> Path:
     """The folder of a run that was begun and broke off."""
-    return _write(book, declared(run), {"cost.jsonl": durable.files.canonical_json({}) + "\n"})
+    return _write(book, declared(run), {"cost.jsonl": ""})
 
 
 def finish(book: Book, run: Run, told: Mapping[str, Any] | None = None) -> Path:

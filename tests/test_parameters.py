@@ -74,6 +74,7 @@ def _distilbert() -> Any:
 
 CONFIGURATIONS = {
     "distilbert-base-uncased": _distilbert,
+    "distilbert-sst2": _distilbert,
     "distilroberta-base": lambda: _roberta(6, 50265),
     "bert-base-uncased": lambda: _bert(12, 768, 12),
     "bert-tiny": lambda: _bert(2, 128, 2),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from tunebook import data, metrics
+from tunebook import data, metrics, stats
 from tunebook.book.folder import read_json
 from tunebook.judgement import judge
 from tunebook.run_object import as_object
@@ -143,6 +143,8 @@ def _probability(
     pair = pairs.get((first, second)) or pairs.get((second, first))
     if pair is None or pair.get("p") is None:
         return None
-    larger = 1 - pair["p"] / 2 if pair["value"] > 0 else pair["p"] / 2
+    larger = stats.probability_larger(
+        stats.Difference(**{one.name: pair[one.name] for one in fields(stats.Difference)})
+    )
     is_first_better = (pair["first"] == first) == metrics.rows()[metric].larger_is_better
     return float(larger if is_first_better else 1 - larger)

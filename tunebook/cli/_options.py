@@ -18,6 +18,11 @@ def _known_device(name: str) -> str:
     return name
 
 
+Experiment = Annotated[
+    Path | None,
+    typer.Argument(help="An experiment's file; every run of the book otherwise.", show_default=False),
+]
+OnlyDataset = Annotated[str | None, typer.Option("--dataset", help="Only this dataset.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output instead of text.")]
 Root = Annotated[
     Path | None,

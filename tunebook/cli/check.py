@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tunebook.cli._options import Json, Root
+from tunebook.cli._options import Experiment, Json, OnlyDataset, Root
 
 
 def command(
-    experiment: Annotated[
-        Path | None,
-        typer.Argument(help="An experiment's file; every run of the book otherwise.", show_default=False),
-    ] = None,
-    dataset: Annotated[str | None, typer.Option(help="Only this dataset.")] = None,
+    experiment: Experiment = None,
+    dataset: OnlyDataset = None,
     split: Annotated[str, typer.Option(help="The split that is reported.")] = "test",
     strict: Annotated[
         bool, typer.Option("--strict", help="End with exit code 1 where an error is found.")

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from tunebook.cli._options import Json, Metric, Root
+from tunebook.cli._options import Experiment, Json, Metric, OnlyDataset, Root
 
 
 def command(
-    experiment: Annotated[
-        Path | None,
-        typer.Argument(help="An experiment's file; every run of the book otherwise.", show_default=False),
-    ] = None,
-    dataset: Annotated[str | None, typer.Option(help="Only this dataset.")] = None,
+    experiment: Experiment = None,
+    dataset: OnlyDataset = None,
     metric: Metric = None,
     split: Annotated[str, typer.Option(help="test, validation, or an extra split.")] = "test",
     by: Annotated[

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
 from typing import Any
 
 from tunebook import metrics
 from tunebook.errors import UsageError
 from tunebook.methods import method
 from tunebook.registry import lookup
-from tunebook.stats.crossed import Variance
+from tunebook.stats.crossed import Summary, Variance, summary
 
 EXACT = ("parameters", "weights_bytes")
 """Costs that are counted, not measured."""
@@ -111,10 +112,7 @@ def _row(
         "seeds": len(values),
         "undefined": len(scores) - len(values),
         "splits": len({run["split_seed"] for run in members} - {None}) or None,
-        "mean": statistics.fmean(values) if values else None,
-        "deviation": statistics.stdev(values) if len(values) > 1 else None,
-        "smallest": min(values, default=None),
-        "largest": max(values, default=None),
+        **(asdict(summary(values)) if values else dict.fromkeys(one.name for one in fields(Summary))),
         **_costs(members),
         "runs": [run["run"] for run in members],
     }

@@ -6,6 +6,7 @@ mean over all of them is the sum of what seeds and what examples contribute, les
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -39,9 +40,9 @@ def summary(values: ArrayLike) -> Summary:
         >>> summary([0.75, 0.25, 0.5])
         Summary(mean=0.5, deviation=0.25, smallest=0.25, largest=0.75)
     """
-    array = finite(values, "values", axes=("seeds",), least=(1,))
-    deviation = float(array.std(ddof=1)) if len(array) > 1 else None
-    return Summary(float(array.mean()), deviation, float(array.min()), float(array.max()))
+    found = finite(values, "values", axes=("seeds",), least=(1,)).tolist()
+    deviation = statistics.stdev(found) if len(found) > 1 else None
+    return Summary(statistics.fmean(found), deviation, min(found), max(found))
 
 
 # --- what was measured --------------------------------------------------------------------------------------

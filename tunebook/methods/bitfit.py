@@ -19,15 +19,16 @@ def bitfit(
     encoder: Encoder,
     *,
     biases: Literal["all", "query_and_up"] = "all",
-    learning_rate: Annotated[float, Field(gt=0, le=1), log_range(5e-4, 1e-2)] = 3e-3,
-    head_learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3,
+    learning_rate: Annotated[float, Field(gt=0, le=1), log_range(5e-4, 1e-2)] = 5e-3,
+    head_learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3,
 ) -> Recipe:
     """Train the biases of the encoder and the head: every map W x + b keeps its W.
 
     `biases` "query_and_up" is the paper's small variant: those of the queries (b_q) and of the wide feed-forward
     map (b_m2, the second of its three MLP maps), which do as well there. `learning_rate` is the peak per step. A
     tenth of a percent of the parameters; the backward pass computes no weight's gradient. Merges into a plain
-    checkpoint. The head has a rate of its own, as its matrices do not bear those of single vectors.
+    checkpoint. The head has a rate of its own, as its matrices do not bear those of single vectors. Both rates did
+    best on 1,000 validation phrases of SST-2 with MiniLM-L6, three seeds.
 
     Raises:
         UsageError: the encoder has no such biases.

@@ -5,22 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from tunebook import durable, metrics
-from tunebook.book import folder as book_folder
+from tunebook import metrics
 from tunebook.comparison import method_label
 from tunebook.errors import UsageError
 from tunebook.judgement import judge, name
 from tunebook.models.rows import rows as checkpoint_rows
 from tunebook.registry import did_you_mean
 from tunebook.selection import Selection
+from tunebook.sources import Run, Source
 from tunebook.spec import NO_CHECKPOINT
 
-if TYPE_CHECKING:
-    from tunebook.book import Book
-
-Run = Mapping[str, Any]
 Severity = Literal["error", "warning", "note"]
 _CHANCE = 1.0
 """How much of 1 / sqrt(examples), two standard errors of a share of one half, a gain on validation has to exceed."""
@@ -41,22 +37,18 @@ class Finding:
 
 @dataclass(frozen=True)
 class Case:
-    """What checks look at: the selected runs, the families that they make, the split reported, and the book."""
+    """What checks look at: the selected runs, their families, the split that is reported, and where runs are read."""
 
     runs: Sequence[Run]
     families: Sequence[Mapping[str, Any]]
     tuning: Mapping[str, Any]
     split: str
-    book: Book
+    source: Source
 
     @property
     def finished(self) -> list[Run]:
         """The runs that ended well."""
         return [run for run in self.runs if run["status"] == "finished"]
-
-    def read(self, run: Run, file: str) -> Any:
-        """A JSON file of a run's folder; an empty object where it is not there."""
-        return book_folder.read_json(self.book.runs / run["folder"] / file) or {}
 
 
 Check = Callable[[Case], Iterator[Finding]]
@@ -125,7 +117,7 @@ def leaks_kept(case: Case) -> Iterator[Finding]:
     """TB005 Training texts that stand in another split were kept."""
     by_train = {(run["dataset"], run["splits"].get("train")): run for run in case.finished}
     for (dataset, _), run in by_train.items():
-        notes = case.read(run, "run.json").get("dataset", {}).get("notes", {})
+        notes = case.source.document(run, "run.json").get("dataset", {}).get("notes", {})
         count = sum(notes.get("leaks", {}).values())
         if notes.get("leaks_kept") and count:
             yield Finding(
@@ -191,8 +183,11 @@ def _is_still_rising(case: Case, run: Run) -> bool:
     chosen, examples = run["result"].get("selected_on"), run["result"]["examples"].get("validation", 0)
     if chosen is None or not examples or run["result"]["best_step"] != run["result"]["steps"]:
         return False
-    lines = durable.read_lines(case.book.runs / run["folder"] / "metrics.jsonl")
-    values = [line[f"validation/{chosen}"] for line in lines if line.get(f"validation/{chosen}") is not None]
+    values = [
+        line[f"validation/{chosen}"]
+        for line in case.source.curve(run)
+        if line.get(f"validation/{chosen}") is not None
+    ]
     if len(values) < 2:
         return False
     sign = 1 if metrics.rows()[chosen].larger_is_better else -1
@@ -203,7 +198,9 @@ def _is_still_rising(case: Case, run: Run) -> bool:
 def dirty_tree(case: Case) -> Iterator[Finding]:
     """TB009 A working tree with changes that no commit holds is behind a row."""
     dirty = [
-        run for run in case.finished if (case.read(run, "environment.json").get("source") or {}).get("dirty")
+        run
+        for run in case.finished
+        if (case.source.document(run, "environment.json").get("source") or {}).get("dirty")
     ]
     if dirty:
         yield Finding(
@@ -249,7 +246,7 @@ CHECKS: tuple[Check, ...] = (
 """Every check, in the order of their codes."""
 
 
-def check(selected: Selection, book: Book, *, split: str = "test") -> list[Finding]:
+def check(selected: Selection, source: Source, *, split: str = "test") -> list[Finding]:
     """What the checks find in some runs, errors first.
 
     Raises:
@@ -264,11 +261,11 @@ def check(selected: Selection, book: Book, *, split: str = "test") -> list[Findi
     splits = sorted({name for run in finished for name in run["metrics"]})
     if split not in splits:
         raise UsageError(f"no run has results on {split!r}; {did_you_mean(split, splits)}")
-    unequal = {finding.about for finding in unequal_test_sets(Case(runs, [], selected.tuning, split, book))}
+    unequal = {finding.about for finding in unequal_test_sets(Case(runs, [], selected.tuning, split, source))}
     comparable = [run for run in finished if run["dataset"] not in unequal and split in run["metrics"]]
-    families = judge(comparable, book, split=split) if comparable else []
+    families = judge(comparable, source, split=split) if comparable else []
     selected.add_tuning(families)
-    case = Case(runs, families, selected.tuning, split, book)
+    case = Case(runs, families, selected.tuning, split, source)
     found = list(dict.fromkeys(finding for one in CHECKS for finding in one(case)))
     order: tuple[Severity, ...] = ("error", "warning", "note")
     return sorted(found, key=lambda finding: (order.index(finding.severity), finding.code))

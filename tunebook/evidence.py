@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tunebook import weighted
-from tunebook.book.predictions import read_predictions, read_split
 from tunebook.errors import UsageError
 from tunebook.methods import method
+from tunebook.sources import Run, Source
 from tunebook.stats.crossed import Scores, by_example, by_resample
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from tunebook.book import Book
-
     Predicted = tuple[np.ndarray, np.ndarray]
     """Labels and logits of a split."""
 
-Run = Mapping[str, Any]
 Seed = tuple[int | None, int]
 _MOST_UNDEFINED = 0.01
 """The share of resamples that a metric may be undefined on, as where a rare class was not drawn."""
@@ -64,7 +61,7 @@ class Nothing:
 
 
 def gather(
-    rows: Sequence[Sequence[Run]], book: Book, *, metric: str, split: str, resamples: int
+    rows: Sequence[Sequence[Run]], source: Source, *, metric: str, split: str, resamples: int
 ) -> list[Evidence | Nothing]:
     """The evidence of rows of runs that were measured on the same examples, in the same order.
 
@@ -75,12 +72,9 @@ def gather(
         UsageError: the rows were not measured on the same examples; the message says how they differ.
         IntegrityError: the predictions of a run are damaged.
     """
-    require_same_examples([run for runs in rows for run in runs], book, split)
+    require_same_examples([run for runs in rows for run in runs], source, split)
     ordered = [_by_seed(runs) for runs in rows]
-    read = [
-        [read_split(book.runs / run["folder"] / "predictions.parquet", split) for run in runs]
-        for runs in ordered
-    ]
+    read = [[source.predictions(run, split) for run in runs] for runs in ordered]
     faults = [_fault(runs, found) for runs, found in zip(ordered, read, strict=True)]
     sound = [place for place, fault in enumerate(faults) if fault is None]
     made = iter(
@@ -100,7 +94,7 @@ def gather(
 
 
 def over_splits(
-    rows: Sequence[Sequence[Run]], book: Book, *, metric: str, split: str
+    rows: Sequence[Sequence[Run]], source: Source, *, metric: str, split: str
 ) -> list[BySplit | Nothing]:
     """The evidence of rows of runs that lie on cuts of one dataset.
 
@@ -111,7 +105,7 @@ def over_splits(
     for run in (run for runs in rows for run in runs):
         by_cut.setdefault(run["split_seed"], []).append(run)
     for runs in by_cut.values():
-        require_same_examples(runs, book, split)
+        require_same_examples(runs, source, split)
     return [_over_splits(runs, metric, split) for runs in rows]
 
 
@@ -227,7 +221,7 @@ def _undefined(runs: Sequence[Run], share: float, metric: str, split: str) -> No
     return None
 
 
-def require_same_examples(runs: Sequence[Run], book: Book, split: str) -> None:
+def require_same_examples(runs: Sequence[Run], source: Source, split: str) -> None:
     """Find runs to have been measured on the same examples with the same labels.
 
     Raises:
@@ -239,7 +233,7 @@ def require_same_examples(runs: Sequence[Run], book: Book, split: str) -> None:
     if len(by_print) < 2:
         return
     first, second = list(by_print.values())[:2]
-    ids, labels = zip(*(_ids(run, book, split) for run in (first, second)), strict=True)
+    ids, labels = zip(*(_ids(run, source, split) for run in (first, second)), strict=True)
     common = ids[0] & ids[1]
     changed = sum(labels[0][one] != labels[1][one] for one in common)
     raise UsageError(
@@ -250,6 +244,6 @@ def require_same_examples(runs: Sequence[Run], book: Book, split: str) -> None:
     )
 
 
-def _ids(run: Run, book: Book, split: str) -> tuple[set[str], dict[str, float]]:
-    ids, labels, _ = read_predictions(book.runs / run["folder"] / "predictions.parquet")[split]
+def _ids(run: Run, source: Source, split: str) -> tuple[set[str], dict[str, float]]:
+    ids, (labels, _) = source.ids(run, split), source.predictions(run, split)
     return set(ids), dict(zip(ids, labels.tolist(), strict=True))

@@ -8,16 +8,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tunebook import comparison, metrics, stats
 from tunebook.errors import UsageError
 from tunebook.evidence import BySplit, Evidence, Nothing, gather, over_splits
 from tunebook.registry import did_you_mean
+from tunebook.sources import Source
 from tunebook.spec import NO_CHECKPOINT
-
-if TYPE_CHECKING:
-    from tunebook.book import Book
 
 Row = dict[str, Any]
 Found = Evidence | BySplit | Nothing
@@ -87,7 +85,7 @@ def name(row: Mapping[str, Any]) -> str:
 
 def judge(
     runs: Sequence[Mapping[str, Any]],
-    book: Book,
+    source: Source,
     *,
     metric: str | None = None,
     split: str = "test",
@@ -117,7 +115,7 @@ def judge(
     if not families:
         raise UsageError(f"there is nothing to compare by {by}: no finished run has a checkpoint")
     return [
-        _judged(key, members, _evidence(members, by_run, book, split), baseline, correction)
+        _judged(key, members, _evidence(members, by_run, source, split), baseline, correction)
         for key, members in families
     ]
 
@@ -146,7 +144,7 @@ def _name_in(key: Mapping[str, Any], row: Row) -> str:
     return name(row) if "dataset" in key else f"{row['dataset']} ({row['train_size']:,} texts)"
 
 
-def _evidence(rows: Sequence[Row], by_run: Mapping[str, Any], book: Book, split: str) -> list[Found]:
+def _evidence(rows: Sequence[Row], by_run: Mapping[str, Any], source: Source, split: str) -> list[Found]:
     """The evidence of each row; rows of one dataset are measured on the same examples, or on the same cuts of it."""
     members = [[by_run[run] for run in row["runs"]] for row in rows]
     found: dict[int, Found] = {}
@@ -157,9 +155,9 @@ def _evidence(rows: Sequence[Row], by_run: Mapping[str, Any], book: Book, split:
         whole = [place for place in places if place not in by_cut]
         how = {"metric": rows[0]["metric"], "split": split}
         found |= zip(
-            whole, gather([members[i] for i in whole], book, **how, resamples=RESAMPLES), strict=True
+            whole, gather([members[i] for i in whole], source, **how, resamples=RESAMPLES), strict=True
         )
-        found |= zip(by_cut, over_splits([members[i] for i in by_cut], book, **how), strict=True)
+        found |= zip(by_cut, over_splits([members[i] for i in by_cut], source, **how), strict=True)
     return [found[place] for place in range(len(rows))]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,32 @@ NO_PARAMETERS = {"encoder": None, "head": None}
 
 def as_object(folder: Path) -> dict[str, Any]:
     """A run as `--json` shows it: run, status, checkpoint, dataset, method, seed, metrics, cost."""
-    declared = book_folder.read_json(folder / "run.json") or {}
-    result = book_folder.read_result(folder) or {}
     failure = book_folder.read_json(folder / "failure.json")
-    spent = cost.summary(durable.read_lines(folder / "cost.jsonl"))
-    found = {
+    found = from_parts(
+        folder.name,
+        book_folder.status(folder),
+        declared=book_folder.read_json(folder / "run.json") or {},
+        result=book_folder.read_result(folder) or {},
+        ran=_ran(folder),
+        spent=cost.summary(durable.read_lines(folder / "cost.jsonl")),
+    )
+    return found | ({"error": failure["message"]} if failure else {})
+
+
+def from_parts(
+    name: str,
+    status: str,
+    *,
+    declared: Mapping[str, Any],
+    result: Mapping[str, Any],
+    ran: Mapping[str, Any],
+    spent: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The object of a run by what its files hold: `run.json`, `result.json`, how it was computed, a summary of cost."""
+    return {
         "run": declared["run"],
-        "folder": folder.name,
-        "status": book_folder.status(folder),
+        "folder": name,
+        "status": status,
         "checkpoint": declared["checkpoint"]["name"],
         "dataset": declared["dataset"]["name"],
         "method": declared["spec"]["method"]["name"],
@@ -39,7 +58,7 @@ def as_object(folder: Path) -> dict[str, Any]:
         "splits": declared["identity"]["splits"],
         "split_seed": declared["identity"]["data"].get("split_seed"),
         "train_size": declared["identity"]["data"].get("train_size"),
-        "ran": _ran(folder),
+        "ran": ran,
         "metrics": result.get("metrics", {}),
         "cost": {
             **spent,
@@ -52,7 +71,6 @@ def as_object(folder: Path) -> dict[str, Any]:
             if key not in ("metrics", "trainable_parameters", "run")
         },
     }
-    return found | ({"error": failure["message"]} if failure else {})
 
 
 def never_begun(planned: dict[str, Any], message: str) -> dict[str, Any]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tunebook import durable
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,39 @@ class Book:
     def _folders(self, names: Iterable[str]) -> list[Path]:
         runs = self.runs
         return [runs / name for name in names if os.path.exists(f"{runs}/{name}/run.json")]
+
+    def document(self, run: Mapping[str, Any], name: str) -> dict[str, Any]:
+        """A JSON file of a run's folder, empty where it has none.
+
+        Raises:
+            IntegrityError: the bytes are no JSON.
+        """
+        path = self.runs / run["folder"] / name
+        return durable.read_json(path) or {} if path.exists() else {}
+
+    def curve(self, run: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """What training told by step: the lines of `metrics.jsonl`."""
+        return durable.read_lines(self.runs / run["folder"] / "metrics.jsonl")
+
+    def predictions(self, run: Mapping[str, Any], split: str) -> tuple[np.ndarray, np.ndarray]:
+        """Labels `(examples,)` and float32 logits `(examples, outputs)` of a split.
+
+        Raises:
+            IntegrityError: they are missing or damaged.
+        """
+        from tunebook.book.predictions import read_split
+
+        return read_split(self.runs / run["folder"] / "predictions.parquet", split)
+
+    def ids(self, run: Mapping[str, Any], split: str) -> Sequence[str]:
+        """The ids of a split's examples, in the order of its predictions.
+
+        Raises:
+            IntegrityError: they are missing or damaged.
+        """
+        from tunebook.book.predictions import read_predictions
+
+        return read_predictions(self.runs / run["folder"] / "predictions.parquet")[split][0]
 
     def find(self, name: str) -> Path:
         """The folder of the one run that a name, or a beginning of its hash or name, stands for.

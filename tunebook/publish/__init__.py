@@ -1,0 +1,1 @@
+"""The catalogue: open data out of the book, and everything that is rendered from it."""

@@ -1,0 +1,161 @@
+"""The catalogue as a whole: written from open data, or compared with what lies there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tunebook.claims import Claim, declared, read_claims, verdicts
+from tunebook.errors import UsageError
+from tunebook.publish import notebooks, open_data, readme
+from tunebook.publish.export import Changes, export, texts_of_datasets
+from tunebook.publish.open_data import Published
+from tunebook.publish.site import Site
+from tunebook.publish.study import Study
+
+if TYPE_CHECKING:
+    from tunebook.book import Book
+
+PAGE, DATA, NOTEBOOKS = "catalogue", "catalogue/data", "notebooks"
+
+
+@dataclass(frozen=True, eq=False)
+class Catalogue:
+    """The catalogue of a repository: `catalogue/`, `notebooks/` and a block of README.md, all of it from open data."""
+
+    root: Path
+
+    @cached_property
+    def published(self) -> Published:
+        """The open data."""
+        return Published(self.root / DATA)
+
+    @cached_property
+    def claims(self) -> list[Claim]:
+        """The claims of `claims/`; none where there is no such folder. A file with faults is in `claim_faults`."""
+        return (
+            read_claims(self.root / "claims", tell=self.claim_faults.append)
+            if (self.root / "claims").is_dir()
+            else []
+        )
+
+    @cached_property
+    def claim_faults(self) -> list[UsageError]:
+        """What is wrong with files of claims."""
+        return []
+
+    @cached_property
+    def site(self) -> Site:
+        """The page, with what became of every claim by the published runs."""
+        bare = Site(self.published)
+        rows = [row for study in bare.studies for family in study.families for row in family["rows"]]
+        return Site(self.published, verdicts(self.claims, rows, declared(self.root / "experiments")))
+
+    @property
+    def declared(self) -> list[str]:
+        """The experiments that have a file."""
+        return readme.declared_names(self.root / "experiments")
+
+    @property
+    def noted(self) -> dict[Path, Study]:
+        """The notebook's place of every declared experiment that has runs."""
+        folder = self.root / NOTEBOOKS
+        return {
+            folder / f"{one.slug}.ipynb": one
+            for one in self.site.studies
+            if one.name in self.declared and one.runs
+        }
+
+    # --- writing -------------------------------------------------------------------------------------------------
+
+    def write(self, changes: Changes) -> None:
+        """Render everything, write what changed, and remove pages of what is no longer there.
+
+        Raises:
+            UsageError: README.md lacks the markers of its block.
+            NoSpace: the disk or a quota is full.
+        """
+        pages = self.site.pages
+        for path in pages:
+            changes.put(self.root, f"{PAGE}/{path}", self.site.render(path))
+        for foreign in self._foreign(set(pages)):
+            foreign.unlink()
+            changes.removed.append(str(foreign.relative_to(self.root)))
+        for place, study in self.noted.items():
+            if notebooks.fault(place, study):
+                changes.put(self.root, f"{NOTEBOOKS}/{place.name}", notebooks.build(study))
+        if (block := self._readme()) is not None:
+            changes.put(self.root, "README.md", block.encode())
+
+    def _foreign(self, known: set[str]) -> Iterator[Path]:
+        """Files of the page's folder, the open data apart, that nothing renders."""
+        folder = self.root / PAGE
+        for path in sorted(folder.rglob("*")):
+            name = path.relative_to(folder).as_posix()
+            if path.is_file() and not name.startswith("data/") and name not in known:
+                yield path
+
+    def _readme(self) -> str | None:
+        """README.md with its block as it should be; None where there is no README."""
+        path = self.root / "README.md"
+        if not path.is_file():
+            return None
+        return readme.with_block(
+            path.read_text(), readme.block(self.site.studies, self.declared, self.site.verdicts)
+        )
+
+    # --- comparing -----------------------------------------------------------------------------------------------
+
+    def faults(self) -> Iterator[str]:
+        """What of the published is damaged, out of date or edited by hand, a sentence each."""
+        for name in self.published.runs:
+            yield from open_data.wrong_scores(self.published, name)
+        pages = self.site.pages
+        yield from (f"{DATA}/{name}: {why}" for name, why in self.published.faults.items())
+        yield from map(str, self.claim_faults)
+        for path in pages:
+            place = self.root / PAGE / path
+            if not place.is_file():
+                yield f"{PAGE}/{path} is missing"
+            elif place.read_bytes() != self.site.render(path):
+                yield f"{PAGE}/{path} is out of date or was edited by hand"
+        for foreign in self._foreign(set(pages)):
+            yield f"{foreign.relative_to(self.root)} belongs to nothing that is published"
+        for place, study in self.noted.items():
+            if fault := notebooks.fault(place, study):
+                yield f"{NOTEBOOKS}/{place.name} {fault}"
+        if (block := self._readme()) is not None and block != (self.root / "README.md").read_text():
+            yield "README.md: its block is out of date or was edited by hand"
+
+
+def publish(book: Book, root: Path, *, prune: bool = False) -> Changes:
+    """Export a book's runs into `catalogue/data` of a repository, then render the whole catalogue from there.
+
+    Raises:
+        UsageError: README.md lacks the markers of its block.
+        NoSpace: the disk or a quota is full.
+    """
+    changes = export(book, root / DATA, prune=prune, texts=texts_of_datasets(is_all=False))
+    catalogue = Catalogue(root)
+    catalogue.write(changes)
+    changes.skipped.update(
+        {f"claims, {place}": str(one) for place, one in enumerate(catalogue.claim_faults, start=1)}
+    )
+    changes.skipped.update(catalogue.published.faults)
+    return changes
+
+
+def publish_with_texts(book: Book, folder: Path) -> Changes:
+    """Write the page with all texts that this machine has into a folder of its own, which is not for publishing.
+
+    Raises:
+        NoSpace: the disk or a quota is full.
+    """
+    changes = export(book, folder / "data", prune=True, texts=texts_of_datasets(is_all=True))
+    site = Site(Published(folder / "data"))
+    for path in site.pages:
+        changes.put(folder, path, site.render(path))
+    return changes

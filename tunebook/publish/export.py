@@ -1,0 +1,238 @@
+"""Out of the book and back: a book's runs as open data, and open data as runs of a book."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tunebook import durable
+from tunebook.book import folder as book_folder
+from tunebook.book.experiments import (
+    EXPANSION,
+    experiment_folders,
+    read_tuning,
+    recorded_runs,
+    write_tuning,
+)
+from tunebook.book.predictions import read_predictions, write_predictions
+from tunebook.errors import IntegrityError, TunebookError, UsageError
+from tunebook.publish import open_data
+from tunebook.publish.open_data import EXPERIMENTS, RUNS, SCHEMA, SPLITS, Published
+
+if TYPE_CHECKING:
+    from tunebook.book import Book
+
+    Texts = Callable[[Mapping[str, Any], str, Sequence[str]], Sequence[str] | None]
+    """The texts of a split's examples, of a run's declaration, by their ids; None where they are not to be had."""
+
+
+@dataclass
+class Changes:
+    """What writing changed: files `written`, `kept` as they were and `removed`, and what was `skipped`, why."""
+
+    written: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def put(self, folder: Path, name: str, data: bytes) -> None:
+        """Write a file unless it holds these bytes already."""
+        path = folder / name
+        if path.is_file() and path.read_bytes() == data:
+            self.kept.append(name)
+            return
+        durable.make_folder(path.parent)
+        durable.write_file(path, data)
+        self.written.append(name)
+
+
+def export(book: Book, folder: Path, *, prune: bool = False, texts: Texts | None = None) -> Changes:
+    """Write a book's finished runs and experiments as open data, adding and updating; what lies there else stays.
+
+    Trials are told of with the experiment that they served. Runs that are not finished, damaged or of a newer Tunebook
+    are skipped, with the reason. `prune` removes files of runs and experiments that the book does not have. `texts`
+    gives those that may be shown.
+
+    Raises:
+        NoSpace: the disk or a quota is full.
+        Failure: the folder cannot be written.
+    """
+    changes, splits = Changes(), dict[str, bytes]()
+    there = set()
+    for run_folder in book.run_folders():
+        try:
+            value = _run(run_folder, splits, texts)
+        except (TunebookError, KeyError, TypeError, ValueError) as error:
+            changes.skipped[run_folder.name] = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+            continue
+        if isinstance(value, str):
+            changes.skipped[run_folder.name] = value
+        elif value is not None:
+            there.add(name := f"{RUNS}/{run_folder.name}.json")
+            changes.put(folder, name, open_data.file_bytes(value))
+    for name, data in sorted(splits.items()):
+        there.add(name)
+        changes.put(folder, name, data)
+    for experiment_folder in experiment_folders(book):
+        there.add(name := f"{EXPERIMENTS}/{experiment_folder.name}.json")
+        changes.put(folder, name, open_data.file_bytes(_experiment(experiment_folder)))
+    if prune:
+        _prune(folder, there, changes)
+    return changes
+
+
+def _run(folder: Path, splits: dict[str, bytes], texts: Texts | None) -> dict[str, Any] | str | None:
+    """What is published of a run, or why it is not; None of a trial, which its experiment tells of. The examples of
+    its splits are added to `splits`, by the names of their files."""
+    status = book_folder.status(folder)
+    if status != "finished":
+        return f"is {status}: only finished runs are published"
+    value = open_data.run_values(folder)
+    declared = value["declared"]
+    if declared["spec"].get("purpose", "result") != "result":
+        return None
+    is_classes = declared["dataset"]["task"] == "classification"
+    value["predictions"] = {}
+    for split, (ids, labels, logits) in read_predictions(folder / "predictions.parquet").items():
+        name = open_data.split_name(declared["dataset"]["name"], split, declared["identity"]["splits"][split])
+        value["predictions"][split] = open_data.predictions_values(name, logits, is_classes=is_classes)
+        file = f"{SPLITS}/{name}.json"
+        if file not in splits:
+            known = texts(declared, split, ids) if texts else None
+            examples = {
+                "schema": SCHEMA,
+                "dataset": declared["dataset"]["name"],
+                "split": split,
+                "fingerprint": declared["identity"]["splits"][split],
+                "ids": ids,
+                "labels": labels.tolist(),
+            }
+            splits[file] = open_data.file_bytes(examples | ({"texts": list(known)} if known else {}))
+    return value
+
+
+def _experiment(folder: Path) -> dict[str, Any]:
+    """What is published of an experiment: its TOML, its runs, and what was tried and chosen."""
+    expansion = book_folder.read_json(folder / EXPANSION)
+    return {
+        "schema": SCHEMA,
+        "name": expansion["name"],
+        "digest": folder.name.rpartition("--")[2],
+        "toml": (folder / "experiment.toml").read_text(),
+        "expansion": expansion["expansion"],
+        "runs": recorded_runs(folder),
+        "tuning": read_tuning(folder),
+    }
+
+
+def _prune(folder: Path, there: set[str], changes: Changes) -> None:
+    for kind in (RUNS, SPLITS, EXPERIMENTS):
+        for path in sorted((folder / kind).glob("*.json")):
+            if (name := f"{kind}/{path.name}") not in there:
+                path.unlink()
+                changes.removed.append(name)
+
+
+# --- and back ----------------------------------------------------------------------------------------------------
+
+
+def bring_in(published: Published, book: Book) -> Changes:
+    """Make runs of a book from open data: with their results and predictions, without weights.
+
+    A run that the book has already stays as it is. What does not hold together (a hash that is not its identity's,
+    predictions that do not give the scores) is skipped, with the reason.
+
+    Raises:
+        UsageError: the folder has no published runs, or the book cannot be written.
+        NoSpace: the disk or a quota is full.
+    """
+    if not published.runs and not published.faults:
+        raise UsageError(
+            f"{published.folder} has no published runs: expected a folder with {RUNS}/, {SPLITS}/ and {EXPERIMENTS}/"
+        )
+    book.require_writable()
+    changes, there = Changes(skipped=dict(published.faults)), {path.name for path in book.run_folders()}
+    for name in published.runs:
+        if name in there:
+            changes.kept.append(name)
+            continue
+        try:
+            if faults := open_data.wrong_scores(published, name):
+                raise IntegrityError("; ".join(faults))
+            _write_run(published, name, book.runs / name)
+        except IntegrityError as error:
+            changes.skipped[name] = str(error)
+            continue
+        book.ingest(book.runs / name)
+        changes.written.append(name)
+    for one in published.experiments.values():
+        folder = book.record_experiment(one["name"], one["toml"], one["expansion"], one["runs"])
+        if one["tuning"] and not read_tuning(folder):
+            write_tuning(folder, one["tuning"])
+    changes.skipped.update(published.faults)
+    return changes
+
+
+def _write_run(published: Published, name: str, folder: Path) -> None:
+    """The folder of a run that was made elsewhere; its result comes last, as everywhere."""
+    one, run = published.runs[name], published.as_object(name)
+    predictions = {
+        split: (published.ids(run, split), *published.predictions(run, split)) for split in one["predictions"]
+    }
+    durable.make_folder(folder)
+    durable.write_json(folder / "run.json", one["declared"])
+    durable.write_json(folder / "environment.json", one["environment"])
+    (folder / "cost.jsonl").unlink(missing_ok=True)
+    durable.append_line(folder / "cost.jsonl", {"event": "imported", **_stretch(one)})
+    (folder / "metrics.jsonl").unlink(missing_ok=True)
+    for line in one["curve"]:
+        durable.append_line(folder / "metrics.jsonl", line)
+    write_predictions(folder / "predictions.parquet", predictions)
+    durable.write_json(folder / "imported.json", {"schema": one["schema"]})
+    book_folder.seal(folder, one["result"])
+
+
+def _stretch(one: Mapping[str, Any]) -> dict[str, Any]:
+    """A line of `cost.jsonl` whose summary is the published one."""
+    spent = one["cost"]
+    seconds = spent["train_seconds"]
+    counts = {name: round((spent[f"{name}_per_second"] or 0) * seconds) for name in ("samples", "tokens")}
+    return {
+        "train_seconds": seconds,
+        "steps": one["result"].get("steps", 0),
+        **counts,
+        "loading_seconds": round((spent["loader_share"] or 0) * seconds, 4),
+        "peak_memory_bytes": spent["peak_memory_bytes"] or 0,
+    }
+
+
+def texts_of_datasets(*, is_all: bool) -> Texts:
+    """Texts read again from datasets that this machine has: of all, or of those that may be shown in public."""
+    loaded: dict[str, Mapping[str, str]] = {}
+
+    def texts(declared: Mapping[str, Any], split: str, ids: Sequence[str]) -> Sequence[str] | None:
+        name = declared["spec"]["dataset"]["name"]
+        if name is None or not (is_all or declared["dataset"]["redistributable"]):
+            return None
+        try:
+            if (key := f"{name}/{split}") not in loaded:
+                loaded[key] = dict(_texts(name, split))
+        except TunebookError:
+            return None
+        known = loaded[key]
+        return [known[one] for one in ids] if all(one in known for one in ids) else None
+
+    return texts
+
+
+def _texts(name: str, split: str) -> Iterator[tuple[str, str]]:
+    from tunebook import data
+    from tunebook.data import DataSource
+
+    found = data.load(DataSource(name=name)).splits[split]
+    pairs = found.pairs()
+    seconds = pairs.to_pylist() if pairs is not None else [None] * len(found)
+    for one, first, second in zip(found.ids, found.texts().to_pylist(), seconds, strict=True):
+        yield one, first if second is None else f"{first} | {second}"

@@ -1,0 +1,265 @@
+"""The form of the open data: one JSON per run, the examples of a split once, one JSON per experiment.
+
+`SCHEMA` is written into each file and raised when its form changes; `catalogue/data/README.md` tells others how to read
+them. Numbers are JSON's own, predictions are base64 of little-endian arrays.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tunebook import cost, run_object, spec
+from tunebook.book import folder as book_folder
+from tunebook.durable import canonical_json, read_json, read_lines
+from tunebook.errors import IntegrityError, TunebookError
+from tunebook.names import slug
+from tunebook.publish import log_odds
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tunebook.sources import Run
+
+SCHEMA = 1
+RUNS, SPLITS, EXPERIMENTS = "runs", "splits", "experiments"
+_POINTS = 60
+"""How many training losses of a run are published: means of so many stretches."""
+_TOLD = ("run", "identity", "spec", "checkpoint", "dataset")
+_RAN = ("path", "kernel", "precision", "device", "note")
+
+
+def file_bytes(value: Any) -> bytes:
+    """A published value as bytes: one line of JSON, keys sorted; equal values are equal bytes."""
+    return (canonical_json(value) + "\n").encode()
+
+
+def read_file(path: Path) -> Any:
+    """A published file.
+
+    Raises:
+        IntegrityError: it is no JSON object, or of a newer schema than this Tunebook reads.
+    """
+    found = read_json(path)
+    schema = found.get("schema") if isinstance(found, dict) else None
+    if not isinstance(schema, int) or schema < 1:
+        raise IntegrityError(f"{path.name}: expected an object with a schema number, got {schema!r}")
+    if schema > SCHEMA:
+        raise IntegrityError(
+            f"{path.name} has schema {schema}, this Tunebook reads {SCHEMA}: a newer Tunebook wrote it"
+        )
+    return found
+
+
+# --- what of a run is published ---------------------------------------------------------------------------------
+
+
+def run_values(folder: Path) -> dict[str, Any]:
+    """What is published of a finished run, but for its predictions: what was asked, what came, and how.
+
+    Raises:
+        IntegrityError: a file of the run is damaged or missing, or a newer Tunebook made the run.
+    """
+    declared = book_folder.read_json(folder / "run.json") or {}
+    try:
+        loop = declared["identity"]["loop"]
+        told = {key: declared[key] for key in _TOLD}
+    except (KeyError, TypeError) as error:
+        raise IntegrityError(f"run.json has no {error}") from error
+    if loop > spec.LOOP_VERSION:
+        raise IntegrityError(f"version {loop} of the loop made it, this Tunebook has {spec.LOOP_VERSION}")
+    return {
+        "schema": SCHEMA,
+        "name": folder.name,
+        "declared": {**told, "spec": _without_folders(told["spec"])},
+        "result": book_folder.read_result(folder) or {},
+        "environment": book_folder.read_json(folder / "environment.json") or {},
+        "memory": (book_folder.read_json(folder / "memory.json") or {}).get("limits", []),
+        "cost": cost.summary(read_lines(folder / "cost.jsonl")),
+        "curve": curve(read_lines(folder / "metrics.jsonl")),
+    }
+
+
+def _without_folders(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """A specification in which files go by their names: where they lay is nobody's business."""
+    dataset = {key: _last_part(value) for key, value in asked["dataset"].items()}
+    return {**asked, "dataset": dataset, "checkpoint": _last_part(asked["checkpoint"])}
+
+
+def _last_part(value: Any) -> Any:
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+
+
+def curve(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The lines of `metrics.jsonl` thinned: every validation, and training losses as means of stretches of steps."""
+    losses = [(line["step"], line["train/loss"]) for line in lines if line.get("train/loss") is not None]
+    stretch = max(1, -(-len(losses) // _POINTS))
+    found: list[dict[str, Any]] = []
+    for begin in range(0, len(losses), stretch):
+        steps, values = zip(*losses[begin : begin + stretch], strict=True)
+        found.append({"step": steps[-1], "train/loss": float(f"{sum(values) / len(values):.5g}")})
+    for line in lines:
+        scores = {key: value for key, value in line.items() if key.startswith("validation/")}
+        if scores:
+            found.append({"step": line["step"], **scores})
+    return sorted(found, key=lambda line: line["step"])
+
+
+def split_name(dataset: str, split: str, fingerprint: str) -> str:
+    """How the file of a split's examples is called, without its ending."""
+    return f"{slug(dataset)}--{split}--{slug(fingerprint[:12])}"
+
+
+def predictions_values(name: str, logits: np.ndarray, *, is_classes: bool) -> dict[str, Any]:
+    """The predictions of a split as they are published; `name` is that of the file with its examples.
+
+    `logits` are `(examples, outputs)`. Classes become float16 log-odds, scores stay float32.
+    """
+    if is_classes:
+        return {"examples": name, "log_odds": log_odds.encode(log_odds.reduced(logits))}
+    import numpy as np
+
+    return {"examples": name, "scores": log_odds.encode(np.asarray(logits, np.float32))}
+
+
+# --- reading it again --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Published:
+    """Open data that lies in a folder; a `Source` of its runs. `faults` are the files that were left out, and why."""
+
+    folder: Path
+    faults: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def runs(self) -> dict[str, dict[str, Any]]:
+        """Everything published of each run, by its name, in order."""
+        return {one["name"]: one for one in self._read(RUNS, _checked_run)}
+
+    @cached_property
+    def experiments(self) -> dict[str, dict[str, Any]]:
+        """Every experiment as it was published, by the name of its file."""
+        found = self._read(EXPERIMENTS, lambda value: value)
+        return {f"{one['name']}--{one['digest']}": one for one in found}
+
+    @cached_property
+    def splits(self) -> dict[str, dict[str, Any]]:
+        """The examples of each split, by the name of its file."""
+        return {one["name"]: one for one in self._read(SPLITS, lambda value: value)}
+
+    def _read(self, kind: str, checked: Any) -> list[dict[str, Any]]:
+        found = []
+        for path in sorted((self.folder / kind).glob("*.json")):
+            try:
+                found.append(
+                    checked({**read_file(path), **({"name": path.stem} if kind != EXPERIMENTS else {})})
+                )
+            except (TunebookError, KeyError, TypeError) as error:
+                what = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+                self.faults[f"{kind}/{path.name}"] = what
+        return found
+
+    def as_object(self, name: str) -> dict[str, Any]:
+        """A run as `--json` shows it."""
+        one = self.runs[name]
+        ran = {key: one["environment"].get(key) for key in _RAN} | {"memory_limits": one["memory"]}
+        return run_object.from_parts(
+            name, "finished", declared=one["declared"], result=one["result"], ran=ran, spent=one["cost"]
+        )
+
+    def document(self, run: Run, name: str) -> dict[str, Any]:
+        """`run.json`, `result.json` or `environment.json` of a run, empty where it has none."""
+        kinds = {"run.json": "declared", "result.json": "result", "environment.json": "environment"}
+        found: dict[str, Any] = self.runs[run["folder"]].get(kinds.get(name, ""), {})
+        return found
+
+    def curve(self, run: Run) -> list[dict[str, Any]]:
+        """What training told by step, thinned."""
+        found: list[dict[str, Any]] = self.runs[run["folder"]]["curve"]
+        return found
+
+    def predictions(self, run: Run, split: str) -> tuple[np.ndarray, np.ndarray]:
+        """Labels `(examples,)` and logits `(examples, outputs)` of a split; of classes, the first one's are 0.
+
+        Raises:
+            IntegrityError: they are missing or damaged.
+        """
+        import numpy as np
+
+        stored, examples = self._stored(run, split)
+        count = len(examples["ids"])
+        if "log_odds" in stored:
+            logits = log_odds.restored(log_odds.decode(stored["log_odds"], "<f2", count))
+            return np.asarray(examples["labels"], np.int64), logits
+        scores = log_odds.decode(stored["scores"], "<f4", count)
+        return np.asarray(examples["labels"], np.float32), scores
+
+    def ids(self, run: Run, split: str) -> Sequence[str]:
+        """The ids of a split's examples, in the order of its predictions.
+
+        Raises:
+            IntegrityError: they are missing.
+        """
+        found: Sequence[str] = self._stored(run, split)[1]["ids"]
+        return found
+
+    def texts(self, run: Run, split: str) -> Sequence[str] | None:
+        """The texts of a split in the same order; None where they may not be shown.
+
+        Raises:
+            IntegrityError: the split's examples are missing.
+        """
+        found: Sequence[str] | None = self._stored(run, split)[1].get("texts")
+        return found
+
+    def _stored(self, run: Run, split: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        stored = self.runs[run["folder"]]["predictions"].get(split)
+        if stored is None:
+            raise IntegrityError(f"{run['folder']} was published without predictions on {split}")
+        if stored["examples"] not in self.splits:
+            raise IntegrityError(
+                f"{run['folder']} needs {SPLITS}/{stored['examples']}.json, which is not there"
+            )
+        return stored, self.splits[stored["examples"]]
+
+
+def _checked_run(value: dict[str, Any]) -> dict[str, Any]:
+    """A run whose name, hash and result belong together.
+
+    Raises:
+        IntegrityError: they do not.
+    """
+    declared, result = value["declared"], value["result"]
+    found = spec.fingerprint(declared["identity"])
+    if not (found == declared["run"] == result["run"]) or not value["name"].endswith(f"--{found[:12]}"):
+        raise IntegrityError(
+            f"identity, hash, result and name do not belong together: the identity's hash is {found[:12]}, "
+            f"run.json says {declared['run'][:12]}, the result {result['run'][:12]}"
+        )
+    return value
+
+
+def wrong_scores(published: Published, name: str) -> list[str]:
+    """Where published predictions of a run do not give its published accuracy: a sentence each, none if all is well."""
+    run = published.as_object(name)
+    faults = []
+    for split, scores in run["metrics"].items():
+        if scores.get("accuracy") is None:
+            continue
+        labels, logits = published.predictions(run, split)
+        accuracy = float((logits.argmax(axis=1) == labels).mean())
+        if abs(accuracy - scores["accuracy"]) > 1e-9:
+            faults.append(
+                f"{name}: predictions on {split} give accuracy {accuracy}, its result says {scores['accuracy']}"
+            )
+    return faults
+
+
+def as_text(value: Any) -> str:
+    """A value as JSON for people, for a page."""
+    return json.dumps(value, indent=2, sort_keys=True)

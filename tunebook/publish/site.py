@@ -1,0 +1,332 @@
+"""The page: what there is to be rendered from open data, and each of its files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from tunebook.book import card
+from tunebook.claims import WORDS, Verdict
+from tunebook.names import slug
+from tunebook.publish import html, reports, run_reports, run_tables, study_reports, things
+from tunebook.publish.open_data import Published
+from tunebook.publish.report import Chart, Table, format_value
+from tunebook.publish.study import Family, Study, studies
+from tunebook.spec import NO_CHECKPOINT
+
+Page = Callable[[], bytes]
+
+
+class Site:
+    """A catalogue's page, rendered file by file from open data; `verdicts` are the claims with what became of them."""
+
+    def __init__(
+        self, published: Published, verdicts: Sequence[Verdict] = (), *, is_live: bool = False
+    ) -> None:
+        self.published, self.verdicts, self.is_live = published, verdicts, is_live
+
+    @cached_property
+    def studies(self) -> list[Study]:
+        """The experiments, judged when they are asked for."""
+        return studies(self.published)
+
+    @cached_property
+    def overview(self) -> Table:
+        """Every row of every experiment."""
+        return study_reports.overview(self.studies)
+
+    @cached_property
+    def pages(self) -> dict[str, Page]:
+        """What renders each file of the page, by its path below the catalogue's folder."""
+        found: dict[str, Page] = {
+            "index.html": self._index,
+            "reading.html": self._reading,
+            "claims.html": self._claims,
+        }
+        found |= {f"assets/{path.name}": path.read_bytes for path in _assets()}
+        for study in self.studies:
+            found[f"experiments/{study.slug}.html"] = partial(self._experiment, study)
+            found[f"charts/{study.slug}.js"] = partial(self._charts, study)
+        for name in self.published.runs:
+            found[f"runs/{name}.html"] = partial(self._run, name)
+        for kind, names in self._things.items():
+            for name, address in names.items():
+                found[address] = partial(self._thing, kind, name)
+        return found
+
+    def render(self, path: str) -> bytes:
+        """One file of the page.
+
+        Raises:
+            KeyError: there is no such file.
+        """
+        return self.pages[path]()
+
+    # --- pages ---------------------------------------------------------------------------------------------------
+
+    def _page(self, template: str, *, depth: int, **values: Any) -> bytes:
+        connect = "connect-src 'self'; " if self.is_live else ""
+        return html.render(
+            template,
+            depth=depth,
+            is_live=self.is_live and template == "index.html",
+            connect=connect,
+            **values,
+        )
+
+    def _index(self) -> bytes:
+        rows = self.overview.rows
+        choices = {
+            name.replace("_name", "").replace("trials", "budget"): sorted(
+                {
+                    (value := html.filter_value(row, name), f"{value} trials" if name == "trials" else value)
+                    for row in rows
+                }
+            )
+            for name in html.FILTERS
+        }
+        counts = {
+            "rows": f"{len(rows):,}",
+            "runs": f"{len(self.published.runs):,}",
+            "experiments": f"{len(self.studies):,}",
+        }
+        listed = {kind: list(names.items()) for kind, names in self._things.items()}
+        return self._page(
+            "index.html",
+            depth=0,
+            title="Tunebook",
+            counts=counts,
+            studies=self.studies,
+            overview=self.overview,
+            domain=html.domain(rows),
+            choices=choices,
+            things=listed,
+            faults=self.published.faults,
+        )
+
+    def _reading(self) -> bytes:
+        return self._page(
+            "reading.html",
+            depth=0,
+            title="How to read this",
+            crumbs=[{"name": "How to read this", "address": None}],
+        )
+
+    def _claims(self) -> bytes:
+        told = [f"{sum(one.word == word for one in self.verdicts)} {word}" for word in WORDS]
+        counts = (
+            f"{len(self.verdicts)} claims: {', '.join(told)}." if self.verdicts else "No claims are recorded."
+        )
+        shown = [_claim(one) for one in sorted(self.verdicts, key=lambda one: WORDS.index(one.word))]
+        return self._page(
+            "claims.html",
+            depth=0,
+            title="Claims",
+            verdicts=shown,
+            counts=counts,
+            crumbs=[{"name": "Claims", "address": None}],
+        )
+
+    def _experiment(self, study: Study) -> bytes:
+        parts = [self._part(study, family, place) for place, family in enumerate(study.families)]
+        return self._page(
+            "experiment.html",
+            depth=1,
+            title=study.name,
+            study=study,
+            parts=parts,
+            charts=study.slug if study.families else None,
+            answers=[reports.answer(family) for family in study.families],
+            figures=self._figures_of(study),
+            trials=study_reports.trials(study),
+            findings=study_reports.findings(study),
+            runs=_runs(study),
+            crumbs=[{"name": study.name, "address": None}],
+        )
+
+    def _part(self, study: Study, family: Family, place: int) -> dict[str, Any]:
+        table, compared = reports.results(family), reports.pairs(family)
+        of = reports.unit(family["metric"])
+        return {
+            "title": table.title,
+            "results": table,
+            "domain": html.domain(table.rows, of),
+            "pairs": compared,
+            "pair_domain": html.domain(compared.rows, of),
+            "detectable": _detectable(family),
+            "figures": self._figures(study, family, place),
+            "disagreements": self._disagreements(study, family),
+        }
+
+    def _figures(self, study: Study, family: Family, place: int) -> list[dict[str, Any]]:
+        charts = [
+            reports.forest(family),
+            reports.seeds(family, study),
+            reports.front(family),
+            reports.costs(family),
+        ]
+        return [
+            html.figure(chart, study.slug, place)
+            for chart in charts
+            if any(mark.values for mark in chart.marks)
+        ]
+
+    def _figures_of(self, study: Study) -> list[dict[str, Any]]:
+        charts = [reports.data_curve(study.families), study_reports.expected(study)]
+        return [html.figure(chart, study.slug, 0) for chart in charts if chart is not None]
+
+    def _disagreements(self, study: Study, family: Family) -> Table | None:
+        rows = [row for row in family["rows"] if row["mean"] is not None][:2]
+        if len(rows) < 2 or "dataset" not in family or family["split"] != "test":
+            return None
+        first, second = (study.runs_of(row) for row in rows)
+        if first[0]["splits"].get("test") != second[0]["splits"].get("test"):
+            return None
+        return run_reports.disagreements(self.published, first, second, (rows[0]["name"], rows[1]["name"]))
+
+    def _charts(self, study: Study) -> bytes:
+        drawn = [
+            one for place, family in enumerate(study.families) for one in self._figures(study, family, place)
+        ]
+        return html.chart_script([*drawn, *self._figures_of(study)])
+
+    def _run(self, name: str) -> bytes:
+        run, source = self.published.as_object(name), self.published
+        declared = source.document(run, "run.json")
+        split = "test" if "test" in run["metrics"] else next(iter(run["metrics"]), "test")
+        charts: list[Chart | None] = [run_reports.curves(source, run)]
+        if split in run["metrics"]:
+            charts += [run_reports.confusion(source, run, split), run_reports.reliability(source, run, split)]
+        return self._page(
+            "run.html",
+            depth=1,
+            title=name,
+            run=run,
+            scores=run_tables.scores(run),
+            classes=run_tables.classes(run, split),
+            figures=[html.figure(chart, "run", 0) for chart in charts if chart is not None],
+            errors=run_reports.errors(source, run, split) if split in run["metrics"] else None,
+            cost=run_tables.cost(run),
+            facts=run_reports.facts(run, declared, source.document(run, "environment.json")),
+            again=card.command(declared) + f"\ntunebook verify {run['run'][:12]}",
+            crumbs=[
+                {"name": study.name, "address": f"experiments/{study.slug}.html"}
+                for study in self._asked_by.get(run["run"], [])[:1]
+            ]
+            + [{"name": run["run"][:12], "address": None}],
+        )
+
+    @cached_property
+    def _asked_by(self) -> dict[str, list[Study]]:
+        found: dict[str, list[Study]] = {}
+        for study in self.studies:
+            for run in study.runs:
+                found.setdefault(run["run"], []).append(study)
+        return found
+
+    # --- checkpoints, methods, datasets ----------------------------------------------------------------------------
+
+    @cached_property
+    def _things(self) -> dict[str, dict[str, str]]:
+        """The address of the page of every checkpoint, method and dataset that has results."""
+        found: dict[str, dict[str, str]] = {}
+        for kind, key in (("checkpoints", "checkpoint"), ("methods", "method_name"), ("datasets", "dataset")):
+            names = sorted({str(row[key]) for row in self.overview.rows if row[key] != NO_CHECKPOINT})
+            found[kind] = {name: f"{kind}/{slug(name)}.html" for name in names}
+        return found
+
+    def _thing(self, kind: str, name: str) -> bytes:
+        key = {"checkpoints": "checkpoint", "methods": "method_name", "datasets": "dataset"}[kind]
+        rows = tuple(row for row in self.overview.rows if row[key] == name)
+        table = Table("overview", f"Results of {name}", self.overview.columns, rows)
+        lead, facts = things.OF[kind](name)
+        return self._page(
+            "thing.html",
+            depth=1,
+            title=name,
+            kind=kind[:-1],
+            name=name,
+            lead=lead,
+            facts=facts,
+            overview=table,
+            domain=html.domain(rows),
+            crumbs=[{"name": name, "address": None}],
+        )
+
+
+def _assets() -> Iterator[Path]:
+    folder = Path(str(files("tunebook.publish"))) / "assets"
+    yield from sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+
+
+def _detectable(family: Family) -> str:
+    found = family["detectable"]
+    if not found:
+        return ""
+    of = reports.unit(family["metric"])
+    corrected, alone = (format_value(found[key], of) for key in ("corrected", "alone"))
+    return (
+        f"A true difference of {corrected} would be found in four of five such experiments, {alone} if it were the "
+        "only comparison."
+    )
+
+
+def _runs(study: Study) -> Table:
+    rows = [
+        {
+            "page": f"runs/{run['folder']}.html",
+            "name": run["run"][:12],
+            "checkpoint": run["checkpoint"],
+            "method": run["method"],
+            "dataset": run["dataset"],
+            "seed": run["seed"],
+            "train_size": run["train_size"],
+            "metric": "",
+            "experiment": "",
+            "method_name": run["method"],
+            "score": run_tables.usual(run),
+            "train_seconds": run["cost"]["train_seconds"],
+        }
+        for run in study.runs
+    ]
+    columns = [
+        ("name", "run", "code", "page"),
+        ("checkpoint", "checkpoint", "text", None),
+        ("method", "method", "text", None),
+        ("dataset", "dataset", "text", None),
+        ("seed", "seed", "count", None),
+        ("score", "score on test", "number", None),
+        ("train_seconds", "training", "seconds", None),
+    ]
+    from tunebook.publish.report import Column
+
+    return Table("runs", "Runs", tuple(Column(*one) for one in columns), tuple(rows))  # type: ignore[arg-type]
+
+
+def _claim(one: Verdict) -> dict[str, Any]:
+    """A verdict as its row of the page."""
+    claim, ours = one.claim, one.row
+    difference = [format_value(end, "share") for end in (one.difference, one.low, one.high)]
+    return {
+        "verdict": one.word,
+        "checkpoint": claim.checkpoint,
+        "method": claim.method,
+        "dataset": claim.dataset,
+        "split": claim.split,
+        "metric": claim.metric,
+        "value": claim.claimed,
+        "claimed": format_value(claim.claimed, "share"),
+        "mean": ours["mean"] if ours else "",
+        "ours": f"{format_value(ours['mean'], 'share')}, {ours['seeds']} seeds" if ours else "-",
+        "difference": f"{difference[0]} ({difference[1]} to {difference[2]})"
+        if one.difference is not None
+        else "",
+        "url": claim.url,
+        "source": claim.source,
+        "where": claim.where,
+        "caveats": " ".join(filter(None, [one.why if one.word == "not testable" else "", *one.caveats])),
+        "command": one.command,
+    }

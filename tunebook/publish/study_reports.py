@@ -1,0 +1,122 @@
+"""Reports of experiments: the overview, findings of the checks, trials of tuning and what to expect of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tunebook.publish.report import Axis, Chart, Column, Mark, Table
+from tunebook.publish.reports import unit
+from tunebook.publish.study import Study
+
+
+def overview(studies: Iterable[Study]) -> Table:
+    """Every row of every experiment: what was run on what, how it did, and where it stands."""
+    rows = []
+    for study in studies:
+        for family in study.families:
+            for row in family["rows"]:
+                rows.append(
+                    {
+                        **row,
+                        "experiment": study.name,
+                        "page": f"experiments/{study.slug}.html",
+                        "method_name": row["method"].split(" ")[0],
+                        "unit": unit(row["metric"]),
+                        "interval": (row["low"], row["mean"], row["high"]),
+                    }
+                )
+    columns = (
+        Column("dataset", "dataset"),
+        Column("train_size", "training texts", "count"),
+        Column("checkpoint", "checkpoint"),
+        Column("method", "method"),
+        Column("metric", "metric"),
+        Column("mean", "mean", "share"),
+        Column("interval", "95 % interval", "interval"),
+        Column("tie_group", "group", "count"),
+        Column("seeds", "seeds", "count"),
+        Column("train_seconds", "training", "seconds"),
+        Column("experiment", "experiment", link="page"),
+    )
+    return Table("overview", "All results", columns, tuple(rows))
+
+
+def findings(study: Study) -> Table:
+    """What the checks find in an experiment."""
+    columns = (
+        Column("code", "code", "code"),
+        Column("severity", "severity"),
+        Column("what", "what"),
+        Column("advice", "advice"),
+    )
+    rows = tuple(
+        {"code": one.code, "severity": one.severity, "what": f"{one.about} {one.says}", "advice": one.advice}
+        for one in study.findings
+    )
+    return Table(
+        "findings", "Findings of the checks", columns, rows, "" if rows else "The checks found nothing."
+    )
+
+
+def trials(study: Study) -> Table | None:
+    """Every trial of tuning: its settings and what it reached on validation; None where nothing was tuned."""
+    rows = []
+    for search in study.tuning.values():
+        for place, trial in enumerate(search["trials"], start=1):
+            is_chosen = bool(search["chosen"]) and all(
+                trial["settings"].get(key) == value for key, value in search["chosen"].items()
+            )
+            rows.append(
+                {
+                    "method": search["method"],
+                    "dataset": search["dataset"],
+                    "trial": place,
+                    "settings": ", ".join(
+                        f"{key} = {value}"
+                        for key, value in trial["settings"].items()
+                        if key in search["space"]
+                    ),
+                    "value": trial["value"],
+                    "chosen": "chosen" if is_chosen else "",
+                }
+            )
+    columns = (
+        Column("method", "method"),
+        Column("dataset", "dataset"),
+        Column("trial", "trial", "count"),
+        Column("settings", "settings", "code"),
+        Column("value", "on validation", "number"),
+        Column("chosen", ""),
+    )
+    return Table("trials", "Trials of tuning", columns, tuple(rows)) if rows else None
+
+
+def expected(study: Study) -> Chart | None:
+    """The best score on validation that so many trials would be expected to find; None where nothing was tuned."""
+    rows = [
+        row
+        for family in study.families
+        for row in family["rows"]
+        if (row.get("tuning") or {}).get("expected")
+    ]
+    values = tuple(
+        {
+            "x": one["trials"],
+            "y": one["mean"],
+            "y_low": one["low"],
+            "y_high": one["high"],
+            "group": row["name"].split(" (")[0],
+        }
+        for row in rows
+        for one in row["tuning"]["expected"]
+    )
+    if not values:
+        return None
+    return Chart(
+        "expected",
+        "Expected best on validation by number of trials",
+        Axis("trials", unit="count"),
+        Axis("on validation", unit=unit(rows[0]["metric"])),
+        (Mark("interval", values), Mark("line", values)),
+        "Unbiased estimate (Tang et al. 2020) with a bootstrap interval, which is too narrow near the whole budget.",
+    )

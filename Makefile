@@ -24,6 +24,7 @@ help:  ## print these targets
 	@echo ""
 	@echo "PYTHON=python3.12   the interpreter to start from (3.11 or newer)"
 	@echo "TORCH_INDEX=URL     the index to take another build of $(TORCH) from (CUDA, ROCm, CPU only)"
+	@echo "TUNEBOOK_NO_BROWSER=1   leave out the tests that open pages in a browser (else Chromium is found or set up)"
 	@echo "TUNEBOOK_DATA=DIR   the folder with the datasets' original files, for the tests on real data"
 
 demo: $(VENV)/.installed
@@ -33,6 +34,7 @@ test: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m tests.browser
 	$(BIN)/python -m pytest -q -rs $(SELECT)
 
 benchmark: $(VENV)/.installed-dev

@@ -45,7 +45,7 @@ def test_your_own_texts(tiny_checkpoint: Callable[..., Path], tmp_path: Path, bo
 
 
 def test_every_declared_experiment_has_its_row() -> None:
-    rows = re.findall(r"^\| `([\w-]+)` \|", documents.part(README, "experiments"), re.MULTILINE)
+    rows = re.findall(r"^\| `([\w-]+)` \|", documents.part(README, "catalogue"), re.MULTILINE)
     assert set(rows) == {path.stem for path in (ROOT / "experiments").glob("*.toml")}
     for path in (ROOT / "experiments").glob("*.toml"):
         assert tomllib.loads(path.read_text())["question"].endswith("?")

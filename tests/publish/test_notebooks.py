@@ -18,7 +18,8 @@ DIE = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"
 
 
 def study_of(folder: Path, **same: object) -> Study:
-    data, _ = published(book_of(folder / "book", **same), folder / "repository" / "catalogue" / "data")  # type: ignore[arg-type]
+    book = book_of(folder / "book", **same)  # type: ignore[arg-type]
+    data, _ = published(book, folder / "repository" / "catalogue" / "data")
     (study,) = studies(data)
     return study
 
@@ -103,7 +104,8 @@ def test_without_a_clone_it_reads_what_is_served(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("cell", "says"),
-    [(DIE, "the kernel died in cell 1 of the notebook: import os, signal"), ("while True: pass", "cell 1 of the notebook took over 3 s"),
+    [(DIE, "the kernel died in cell 1 of the notebook: import os, signal"),
+     ("while True: pass", "cell 1 of the notebook took over 3 s"),
      ("1 / 0", "cell 1 of the notebook failed: ZeroDivisionError")],
 )  # fmt: skip
 def test_a_cell_that_fails_is_named(tmp_path: Path, cell: str, says: str) -> None:

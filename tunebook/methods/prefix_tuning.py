@@ -30,9 +30,9 @@ def prefix_tuning(
     training, tanh between its two layers, and is dropped afterwards (Li and Liang); 0 trains it as it is (P-tuning
     v2), whose lengths for classification are short too. `learning_rate` is the peak per step: a length of 5 at 6e-2
     did better than 10 at that rate and 20 at 3e-2 on 1,000 validation phrases of SST-2 with MiniLM-L6, three seeds;
-    with `hidden`, a tenth of it is enough. Adds 2 * length * width values a layer, and their scores to attention; cannot be merged. Families that
-    share layers share the prefix. The head has a rate of its own, as its matrices do not bear those of single
-    vectors.
+    with `hidden`, a tenth of it is enough. Adds 2 * length * width values a layer, and their scores to attention;
+    cannot be merged. Families that share layers share the prefix. The head has a rate of its own, as its matrices do
+    not bear those of single vectors.
 
     Source: Li and Liang 2021, Prefix-tuning, arXiv 2101.00190; Liu et al. 2022, P-tuning v2, arXiv 2110.07602.
     """

@@ -86,10 +86,10 @@ def cells(study: Study) -> list[tuple[str, str]]:
     ]
 
 
-_DO_THEY = "## Do the predictions give the scores?\n\nEvery run's predictions are published; its accuracy follows from them."
+_DO_THEY = "## Do the predictions give the scores?\n\nAn accuracy follows from a run's predictions, which are published."
 _RESULTS = (
-    "## Results\n\nMeans, intervals over seeds and test examples, and groups of ties were judged by `tunebook compare`; "
-    "every seed is drawn from the data."
+    "## Results\n\nMeans, intervals over seeds and test examples, and groups of ties were judged by `tunebook "
+    "compare`; every seed is drawn from the data."
 )
 
 
@@ -114,8 +114,9 @@ def _judged(study: Study) -> str:
         for row in family["rows"]:
             if row["mean"] is not None:
                 rows.append(
-                    {"family": reports.place(family), "name": row["name"], "metric": row["metric"], "split": row["split"],
-                     "mean": row["mean"], "low": row["low"], "high": row["high"], "group": row["tie_group"],
+                    {"family": reports.place(family), "name": row["name"], "metric": row["metric"],
+                     "split": row["split"], "mean": row["mean"], "low": row["low"], "high": row["high"],
+                     "group": row["tie_group"],
                      "seeds": row["seeds"], "runs": [run["folder"] for run in study.runs_of(row)]}
                 )  # fmt: skip
     families = list(dict.fromkeys(row["family"] for row in rows))

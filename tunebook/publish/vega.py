@@ -8,6 +8,7 @@ from typing import Any
 
 from tunebook.publish.palette import COLOURS, DASHES, SHAPES
 from tunebook.publish.report import Axis, Chart, Mark
+from tunebook.publish.svg import ROW
 from tunebook.text.markdown import visible
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
@@ -29,8 +30,7 @@ def spec(chart: Chart) -> dict[str, Any]:
     return {
         "$schema": SCHEMA,
         "width": "container",
-        "autosize": {"type": "fit-x", "contains": "padding"},
-        "height": {"step": 34} if chart.y.kind == "names" else 300,
+        "height": ROW * len(chart.y.names) if chart.y.kind == "names" else 300,
         "layer": [layer for mark in chart.marks if mark.values for layer in _layers(chart, mark, groups)],
     }
 

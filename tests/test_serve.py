@@ -83,7 +83,7 @@ def test_pages_are_served_with_their_policy_and_nothing_else_is(book_root: Path)
 
 
 def test_another_interface_is_refused_unless_it_is_allowed() -> None:
-    with pytest.raises(UsageError, match="host '0.0.0.0' lets other machines in"):
+    with pytest.raises(UsageError, match=r"host '0\.0\.0\.0' lets other machines in"):
         token_for("0.0.0.0", allow_remote=False)
     assert token_for("127.0.0.1", allow_remote=True) is None
     assert len(token_for("0.0.0.0", allow_remote=True) or "") >= 30
@@ -133,10 +133,13 @@ def test_the_page_is_clean_in_a_browser_and_shows_what_runs(browser: Any, tmp_pa
     book = book_of(tmp_path / "book", seeds=2)
     folder = results.begin(book, results.Run(seed=8))
     results.durable.append_line(folder / "metrics.jsonl", {"step": 5, "epoch": 0.5, "train/loss": 0.7})
-    with hold(folder, wait=False), served(tmp_path / "book") as address:
-        with opened(browser, address, origin=address) as (page, watch):
-            page.locator("#running li", has_text="step 5").wait_for()
-            page.locator("ul.experiments a").first.click()
-            page.locator("figcaption button").first.click()
-            page.locator(".live canvas").first.wait_for()
-            assert watch.faults == []
+    with (
+        hold(folder, wait=False),
+        served(tmp_path / "book") as address,
+        opened(browser, address, origin=address) as (page, watch),
+    ):
+        page.locator("#running li", has_text="step 5").wait_for()
+        page.locator("ul.experiments a").first.click()
+        page.locator("figcaption button").first.click()
+        page.locator(".live canvas").first.wait_for()
+        assert watch.faults == []

@@ -86,7 +86,9 @@ def cells(study: Study) -> list[tuple[str, str]]:
     ]
 
 
-_DO_THEY = "## Do the predictions give the scores?\n\nAn accuracy follows from a run's predictions, which are published."
+_DO_THEY = (
+    "## Do the predictions give the scores?\n\nEvery run's predictions are there, and give its accuracy."
+)
 _RESULTS = (
     "## Results\n\nMeans, intervals over seeds and test examples, and groups of ties were judged by `tunebook "
     "compare`; every seed is drawn from the data."
@@ -151,7 +153,7 @@ def executed(
         from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
     except ImportError as error:
         raise UsageError(f"notebooks need {error.name}: pip install 'tunebook[notebooks]'") from error
-    make = {"markdown": nbformat.v4.new_markdown_cell, "code": nbformat.v4.new_code_cell}
+    make: dict[str, Any] = {"markdown": nbformat.v4.new_markdown_cell, "code": nbformat.v4.new_code_cell}
     notebook = nbformat.v4.new_notebook(
         cells=[make[kind](text, id=f"cell-{place}") for place, (kind, text) in enumerate(made)]
     )
@@ -168,13 +170,12 @@ def executed(
 
     client.on_cell_start = begin
     try:
-        client.execute(
-            env={
-                **os.environ,
-                "PYTHONWARNINGS": "ignore",
-                "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-            }
-        )
+        quiet = {
+            **os.environ,
+            "PYTHONWARNINGS": "ignore",
+            "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        }
+        client.execute(env=quiet, extra_arguments=["--IPKernelApp.log_level=50"])
     except CellTimeoutError as error:
         raise Failure(
             f"cell {place} of the notebook took over {seconds} s: {_first_line(made, place)}"

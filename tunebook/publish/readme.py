@@ -53,7 +53,7 @@ def _entries(study: Study) -> Iterator[str]:
     known = {row.name: row for row in checkpoint_rows().values()}
     for family in study.families:
         of = reports.unit(family["metric"])
-        for row in family["rows"]:
+        for row in (one for one in family["rows"] if one["method"] != "majority"):
             repository = known[row["checkpoint"]].repository if row["checkpoint"] in known else None
             base = f"[{escape(repository)}](https://huggingface.co/{repository})" if repository else "none"
             mean, low, high = (format_value(row[key], of) for key in ("mean", "low", "high"))

@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from tunebook.book import card
+from tunebook import selection
 from tunebook.claims import WORDS, Verdict
 from tunebook.names import slug
 from tunebook.publish import html, reports, run_reports, run_tables, study_reports, things
@@ -211,7 +211,7 @@ class Site:
             errors=run_reports.errors(source, run, split) if split in run["metrics"] else None,
             cost=run_tables.cost(run),
             facts=run_reports.facts(run, declared, source.document(run, "environment.json")),
-            again=card.command(declared) + f"\ntunebook verify {run['run'][:12]}",
+            again=selection.command(declared["spec"], [run["seed"]]) + f"\ntunebook verify {run['run'][:12]}",
             crumbs=[
                 {"name": study.name, "address": f"experiments/{study.slug}.html"}
                 for study in self._asked_by.get(run["run"], [])[:1]

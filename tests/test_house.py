@@ -192,6 +192,7 @@ def test_help_and_lists_import_nothing_heavy(arguments: tuple[str, ...]) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("arguments", [("--help",), ("list", "checkpoints")])
 def test_help_and_lists_come_at_once(arguments: tuple[str, ...]) -> None:
     """Under 0.4 s on quiet cores; on busy ones under 3 times what importing typer and rich takes there."""

@@ -416,6 +416,7 @@ def test_comparing_loads_nothing_heavy(words: str, filled: Book) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_book_of_ten_thousand_runs_answers_within_a_second(tmp_path: Path) -> None:
     """On quiet cores; on busy ones within 4 times what importing the libraries that are needed takes there."""
     book, file = Book(tmp_path / "book"), tmp_path / "small.toml"

@@ -11,6 +11,7 @@ import pytest
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_reading_and_checking_add_little_to_tokenising(minilm: Path) -> None:
     root = Path(__file__).parents[2]
     command = [sys.executable, "benchmarks/data.py", "--rows", "60000", "--rounds", "3", "--tokenizer"]

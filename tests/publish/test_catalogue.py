@@ -199,6 +199,7 @@ def test_the_command_line_publishes_and_checks(tmp_path: Path, repository: Path)
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_ten_thousand_runs_are_published_in_a_minute(tmp_path: Path, repository: Path) -> None:
     """2,000 seeds of 100 experiments, 8,000 trials; under 60 s and 1 GB, on quiet cores."""
     from tests.publish.many import fill

@@ -198,6 +198,7 @@ def test_text_stands_out_enough(browser: Any, page_folder: Path, scheme: str) ->
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_two_thousand_rows_are_filtered_at_once(browser: Any, tmp_path: Path) -> None:
     fill(tmp_path / "book", experiments=100, methods=6, seeds=1, trials=0)
     from tunebook.book import Book

@@ -17,6 +17,7 @@ from tunebook.book import predictions as stored
 from tunebook.book.lock import hold
 from tunebook.errors import Diverged, Failure, Interrupted, NoSpace, TunebookError, UsageError
 from tunebook.prepare import Prepared, describe
+from tunebook.weighted import intervals
 
 if TYPE_CHECKING:
     import numpy as np
@@ -331,10 +332,8 @@ def _finish(
         "examples": {name: len(split) for name, split in dataset.splits.items()},
     }
     spent = cost.summary(durable.read_lines(folder / "cost.jsonl"))
-    card_text = card.render(
-        describe(prepared), result, book_folder.read_json(folder / "environment.json") or {}, spent
-    )
-    durable.write_file(folder / "README.md", card_text.encode())
+    found = intervals.of_splits(scored, task=dataset.task)
+    card.write(folder, describe(prepared), result, cost=spent, intervals=found)
     book_folder.seal(folder, result)
     snapshots.prune_snapshots(folder, keep=set())
     return result

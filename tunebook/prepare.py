@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunebook import data, metrics, spec
+from tunebook import data, methods, metrics, spec
 from tunebook.book import folder as book_folder
 from tunebook.errors import Failure, UsageError
 from tunebook.models import resolve
@@ -140,25 +140,48 @@ def check_select_on(name: str | None, dataset: Dataset) -> None:
 
 
 def describe(prepared: Prepared) -> dict[str, Any]:
-    """What `run.json` holds: the run's identity, and what was declared, with names and licences."""
-    checkpoint, dataset = prepared.checkpoint, prepared.dataset
-    row = checkpoint.row if checkpoint else None
+    """What `run.json` holds: the run's identity, what was declared, what is known of its parts."""
     return {
         "run": prepared.run_id,
         "identity": prepared.identity,
         "spec": prepared.spec.model_dump(),
-        "checkpoint": {
-            "name": checkpoint.name if checkpoint else spec.NO_CHECKPOINT,
-            "repository": row.repository if row else None,
-            "licence": row.licence if row else None,
-        },
-        "dataset": {
-            "name": dataset.name,
-            "task": dataset.task,
-            "label_names": list(dataset.label_names),
-            "is_pair": dataset.splits["train"].pairs() is not None,
-            "licence": dataset.licence,
-            "redistributable": dataset.redistributable,
-            "notes": dict(dataset.notes),
-        },
+        "checkpoint": _of_checkpoint(prepared.checkpoint),
+        "dataset": _of_dataset(prepared.dataset, data.rows().get(prepared.spec.dataset.name or "")),
+        "method": _of_method(prepared.spec.method.name),
     }
+
+
+def _of_checkpoint(checkpoint: resolve.Checkpoint | None) -> dict[str, Any]:
+    row = checkpoint.row if checkpoint else None
+    return {
+        "name": checkpoint.name if checkpoint else spec.NO_CHECKPOINT,
+        "repository": row.repository if row else None,
+        "licence": row.licence if row else None,
+        "paper": row.paper if row else None,
+        "pretrained_on": row.pretrained_on if row else None,
+        "seen": list(row.seen) if row else None,
+    }
+
+
+def _of_dataset(dataset: Dataset, row: data.DatasetRow | None) -> dict[str, Any]:
+    """A dataset by what was read and, where it has a name, by its row; own files have no row."""
+    return {
+        "name": dataset.name,
+        "task": dataset.task,
+        "label_names": list(dataset.label_names),
+        "is_pair": dataset.splits["train"].pairs() is not None,
+        "licence": dataset.licence,
+        "redistributable": dataset.redistributable,
+        "notes": dict(dataset.notes),
+        "repository": row.hub_repository if row else None,
+        "homepage": row.homepage if row else None,
+        "citation": row.citation if row else None,
+        "language": row.language if row else None,
+        "split_rule": row.split_rule if row else None,
+        "note": row.note if row else None,
+    }
+
+
+def _of_method(name: str) -> dict[str, Any]:
+    row = methods.method(name)
+    return {"name": name, "version": row.version, "summary": row.summary, "source": row.source}

@@ -1,51 +1,129 @@
-"""The model card of a finished run: its README.md, which the Hugging Face hub reads as well."""
+"""The model card of a finished run: its README.md and `.eval_results/`, which the Hugging Face hub reads as well."""
 
 from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tunebook.text.markdown import escape, table, visible
+from tunebook import durable
+from tunebook.book import card_sections as sections
+from tunebook.book.card_facts import Facts, Values, file_name
+from tunebook.book.folder import read_json, weights_file
+from tunebook.names import slug
+from tunebook.text.markdown import visible
 
-Values = Mapping[str, Any]
-_SPLITS = ("test", "validation")
+NAME = "README.md"
+EVALUATION = ".eval_results"
 
 
-def render(run: Values, result: Values, environment: Values, cost: Values) -> str:
+def write(folder: Path, run: Values, result: Values, *, cost: Values, intervals: Values) -> None:
+    """Put a run's card and its evaluation record into its folder, before its result is sealed.
+
+    Raises:
+        NoSpace: the disk or a quota is full.
+        Failure: the folder cannot be written.
+    """
+    environment = read_json(folder / "environment.json") or {}
+    has_weights = weights_file(folder) is not None
+    text = render(
+        run, result, environment=environment, cost=cost, intervals=intervals, has_weights=has_weights
+    )
+    durable.write_file(folder / NAME, text.encode())
+    durable.sweep(durable.make_folder(folder / EVALUATION))  # what a run left that died here before
+    name = f"{slug(run['dataset']['name'])}.yaml"
+    durable.write_file(folder / EVALUATION / name, record(run, result, intervals=intervals).encode())
+
+
+def render(
+    run: Values,
+    result: Values,
+    *,
+    environment: Values,
+    cost: Values,
+    intervals: Values | None = None,
+    has_weights: bool = True,
+) -> str:
     """The card as Markdown with YAML front matter; `cost` is a summary of `cost.jsonl`, the rest are files.
 
-    Every text that comes from data, files or names is shown literally.
+    `intervals` are the 95 % intervals by split and metric, each with `low`, `high` and `how`; None where a run of an
+    older Tunebook has none. Every text that comes from data, files or names is shown literally.
     """
-    sections = [
-        f"---\n{_front_matter(run, result)}\n---",
-        _title(run, result),
-        "## Evaluation\n\n" + "\n\n".join(_evaluation(result)),
-        "## Training\n\n" + _training(run, result),
-        "## Cost\n\n" + table(["what", "measured"], _flat(cost)),
-        f"## Reproduce\n\n```sh\n{command(run)}\n```",
-        "## Environment\n\n" + table(["what", "value"], _flat(environment)),
+    facts = Facts(run, result, environment, cost, intervals, has_weights)
+    bodies = {
+        "Intended use": sections.intended_use(facts),
+        "Labels": sections.labels(facts),
+        "Data": sections.data(facts),
+        "Method": sections.method(facts),
+        "Evaluation": sections.evaluation(facts),
+        "Limits": sections.limits(facts),
+        "Load": sections.load(facts),
+        "Reproduce": sections.reproduce(facts, command(run)),
+        "Cost": sections.cost(facts),
+        "Environment": sections.environment(facts),
+        "Licence": sections.licence(facts),
+        "Citation": sections.citation(facts),
+    }
+    parts = [f"---\n{_front_matter(facts)}\n---", sections.title(facts, _name(run))]
+    parts += [f"## {heading}\n\n{body}" for heading, body in bodies.items()]
+    return "\n\n".join(parts) + "\n"
+
+
+# --- for the hub --------------------------------------------------------------------------------------------
+
+
+def record(run: Values, result: Values, *, intervals: Values | None = None) -> str:
+    """The scores as the hub keeps them in `.eval_results/`: YAML, an entry for each metric of each split.
+
+    A task is named `dataset.split.metric`. A dataset that is not on the hub has a colon in its id, which no dataset of
+    the hub has: an own file is never taken for one.
+    """
+    from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
+    from huggingface_hub.utils import yaml_dump  # type: ignore[attr-defined]
+
+    facts, name = Facts(run, result, {}, {}, intervals), visible(run["dataset"]["name"])
+    entries = [
+        EvalResultEntry(
+            dataset_id=_hub_id(facts),
+            task_id=f"{name}.{visible(split)}.{metric}",
+            value=score,
+            notes=sections.entry_notes(facts, split, metric),
+        )
+        for split, metric, score in _scores(facts)
     ]
-    return "\n\n".join(sections) + "\n"
+    return str(yaml_dump(eval_result_entries_to_yaml(entries), sort_keys=False))
 
 
-# --- front matter -------------------------------------------------------------------------------------------
+def _hub_id(facts: Facts) -> str:
+    origin = "file" if facts.is_own else "tunebook"
+    return facts.dataset.get("repository") or f"{origin}:{visible(facts.dataset['name'])}"
 
 
-def _front_matter(run: Values, result: Values) -> str:
+def _scores(facts: Facts) -> Iterator[tuple[str, str, float]]:
+    """Every number among the metrics, by split and name; what is undefined is not among them."""
+    for split, scores in facts.splits:
+        for metric, score in scores.items():
+            if isinstance(score, float):
+                yield split, metric, score
+
+
+def _front_matter(facts: Facts) -> str:
     from huggingface_hub import ModelCardData
 
-    checkpoint = run["checkpoint"]
+    licence, repository = facts.checkpoint["licence"], facts.dataset.get("repository")
     known = {
-        "base_model": checkpoint["repository"],
-        "license": checkpoint["licence"].lower() if checkpoint["licence"] else None,
+        "base_model": facts.checkpoint["repository"],
+        "license": licence.lower() if licence else None,
+        "language": facts.dataset.get("language"),
+        "datasets": [repository] if repository else None,
+        "metrics": list(dict.fromkeys(metric for _, metric, _ in _scores(facts))) or None,
     }
     data = ModelCardData(
-        model_name=_name(run),
-        eval_results=list(_eval_results(run, result)) or None,
-        library_name=_library(result),
+        model_name=_name(facts.run),
+        eval_results=list(_eval_results(facts)) or None,
+        library_name=facts.library,
         pipeline_tag="text-classification",
         tags=["tunebook"],
         **{key: value for key, value in known.items() if value},
@@ -53,115 +131,22 @@ def _front_matter(run: Values, result: Values) -> str:
     return data.to_yaml().strip()
 
 
-def _library(result: Values) -> str:
-    """Which library reads the folder: a whole model, an adapter of PEFT's, or one of our own."""
-    kind = result.get("adapter")
-    return "transformers" if kind is None else "tunebook" if kind == "TUNEBOOK" else "peft"
-
-
-def _eval_results(run: Values, result: Values) -> Iterator[Any]:
+def _eval_results(facts: Facts) -> Iterator[Any]:
     from huggingface_hub import EvalResult
 
-    dataset = run["dataset"]
-    for split, scores in _splits(result):
-        for metric, score in scores.items():
-            if isinstance(score, float):
-                yield EvalResult(
-                    task_type="text-classification",
-                    dataset_type=dataset["name"],
-                    dataset_name=dataset["name"],
-                    dataset_split=split,
-                    metric_type=metric,
-                    metric_value=score,
-                )
+    for split, metric, score in _scores(facts):
+        yield EvalResult(
+            task_type="text-classification",
+            dataset_type=facts.dataset.get("repository") or facts.dataset["name"],
+            dataset_name=facts.dataset["name"],
+            dataset_split=split,
+            metric_type=metric,
+            metric_value=score,
+        )
 
 
 def _name(run: Values) -> str:
     return f"{run['checkpoint']['name']}-{run['spec']['method']['name']}-{run['dataset']['name']}"
-
-
-# --- sections -----------------------------------------------------------------------------------------------
-
-
-def _title(run: Values, result: Values) -> str:
-    checkpoint, dataset = run["checkpoint"], run["dataset"]
-    labels = ", ".join(escape(name) for name in dataset["label_names"]) or "a score"
-    origin = checkpoint["repository"] or "no hub repository"
-    return "\n".join(
-        [
-            f"# {escape(_name(run))}",
-            "",
-            f"Checkpoint {escape(checkpoint['name'])} ({escape(origin)}), fine-tuned on "
-            f"{escape(dataset['name'])} with method {escape(run['spec']['method']['name'])}, "
-            f"seed {run['spec']['seed']}. It predicts: {labels}.",
-            "",
-            f"- Licence of the checkpoint: {escape(checkpoint['licence'] or 'not known')}",
-            f"- Licence of the dataset: {escape(dataset['licence'] or 'not known')}",
-            f"- Run: {escape(run['run'])}",
-            *_adapter(run, result),
-        ]
-    )
-
-
-def _adapter(run: Values, result: Values) -> list[str]:
-    """How a folder that holds an adapter is read; nothing for a whole model."""
-    if "adapter" not in result:
-        return []
-    how = f"`tunebook.load({run['run'][:12]!r})`"
-    if _library(result) == "peft":
-        how += " or `PeftModel.from_pretrained(base, folder)`"
-    return [f"- An adapter: what was learned apart from its checkpoint; {how} puts the two together"]
-
-
-def _evaluation(result: Values) -> Iterator[str]:
-    splits = _splits(result)
-    metrics = [name for name, score in splits[0][1].items() if not isinstance(score, dict | list)]
-    examples = result.get("examples", {})
-    yield "One seed only: how much of a score is luck is told by runs with other seeds. A dash: undefined."
-    yield table(
-        ["split", "examples", *metrics],
-        [[split, examples.get(split), *(scores[name] for name in metrics)] for split, scores in splits],
-    )
-    for split, scores in splits:
-        yield from _classes(split, scores)
-
-
-def _classes(split: str, scores: Values) -> Iterator[str]:
-    """Scores by class and the confusion matrix of a split; nothing for scores that are numbers."""
-    per_class = scores.get("per_class", {})
-    if per_class:
-        columns = ["precision", "recall", "f1", "support"]
-        yield f"Classes in {escape(split)}:"
-        yield table(["class", *columns], [[name, *map(row.get, columns)] for name, row in per_class.items()])
-    if scores.get("confusion_matrix"):
-        yield f"What texts of each class (rows) were taken for (columns) in {escape(split)}:"
-        rows = zip(per_class, scores["confusion_matrix"], strict=True)
-        yield table(["truth", *per_class], [[name, *row] for name, row in rows])
-
-
-def _training(run: Values, result: Values) -> str:
-    spec = run["spec"]
-    settings = {**spec["method"]["settings"], **(spec["train"] if run["identity"]["train"] else {})}
-    told = {name: value for name, value in result.items() if name not in ("run", "metrics")}
-    return table(["setting or count", "value"], _flat(settings | told))
-
-
-def _splits(result: Values) -> list[tuple[str, Values]]:
-    """Test first, then validation, then what else was evaluated."""
-    found: Values = result["metrics"]
-    order = [*(name for name in _SPLITS if name in found), *(name for name in found if name not in _SPLITS)]
-    return [(name, found[name]) for name in order]
-
-
-def _flat(values: Values, prefix: str = "") -> list[tuple[str, Any]]:
-    """Nested values as rows of a table, keys joined by a dot."""
-    rows: list[tuple[str, Any]] = []
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            rows += _flat(value, f"{prefix}{key}.")
-        else:
-            rows.append((f"{prefix}{key}", str(value) if isinstance(value, float) else value))
-    return rows
 
 
 # --- the command that does it again -------------------------------------------------------------------------
@@ -171,24 +156,25 @@ def command(run: Values) -> str:
     """The command line that repeats a run, every setting spelled out; of own files only the name is given."""
     spec = run["spec"]
     words = ["tunebook", "run", "--dataset", *_dataset_words(spec["dataset"])]
-    words += ["--checkpoint", _file_name(spec["checkpoint"]), "--method", spec["method"]["name"]]
+    words += ["--checkpoint", file_name(spec["checkpoint"]), "--method", spec["method"]["name"]]
     words += ["--seed", str(spec["seed"]), "--no-baselines"]
     return " ".join(shlex.quote(visible(word)) for word in [*words, *_assignments(run)])
 
 
+_FILES = ("validation", "test")
+
+
 def _dataset_words(dataset: Values) -> Iterator[str]:
-    yield dataset.get("name") or _file_name(dataset["path"])
+    yield dataset.get("name") or Path(dataset["path"]).name
     for option, value in dataset.items():
-        is_said = value or (option == "split_seed" and value == 0)  # the cut of seed 0 is none of those without one
+        is_said = value or (
+            option == "split_seed" and value == 0
+        )  # the cut of seed 0 is none of those without one
         if is_said and option not in ("name", "path", "files") and value != "utf-8":
             yield f"--{option.replace('_', '-')}"
             if value is not True:
-                yield ",".join(value) if isinstance(value, list) else _file_name(str(value))
-
-
-def _file_name(value: str) -> str:
-    """An absolute path goes by its last part: whose machine it lay on is nobody's business."""
-    return Path(value).name if Path(value).is_absolute() else value
+                text = ",".join(value) if isinstance(value, list) else str(value)
+                yield Path(text).name if option in _FILES else text
 
 
 def _assignments(run: Values) -> Iterator[str]:

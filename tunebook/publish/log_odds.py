@@ -42,7 +42,7 @@ def restored(odds: np.ndarray) -> np.ndarray:
 
 
 def encode(values: np.ndarray) -> str:
-    """An array's values as base64, little-endian, row by row."""
+    """The values of an array `(examples, columns)` as base64, little-endian, row by row."""
     return base64.b64encode(values.astype(values.dtype.newbyteorder("<")).tobytes()).decode()
 
 

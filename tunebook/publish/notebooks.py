@@ -160,7 +160,11 @@ def executed(
     notebook.metadata["kernelspec"] = KERNEL
     # Warnings of the kernel's own libraries are not the notebook's.
     client = NotebookClient(
-        notebook, timeout=seconds, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+        notebook,
+        timeout=seconds,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+        extra_arguments=["--IPKernelApp.log_level=50"],
     )
     place = -1
 
@@ -175,7 +179,7 @@ def executed(
             "PYTHONWARNINGS": "ignore",
             "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         }
-        client.execute(env=quiet, extra_arguments=["--IPKernelApp.log_level=50"])
+        client.execute(env=quiet)
     except CellTimeoutError as error:
         raise Failure(
             f"cell {place} of the notebook took over {seconds} s: {_first_line(made, place)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tunebook import stats
 from tunebook.metrics import Classified
 from tunebook.publish.report import Axis, Chart, Column, Mark, Table
 from tunebook.spec import TrainSpec
@@ -108,11 +109,9 @@ def logits_of(found: Classified) -> int:
 
 
 def _wilson(share: float, count: int) -> dict[str, float]:
-    """The 95 % interval of a share. Source: Wilson 1927, JASA 22."""
-    z = 1.959964
-    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * (share * (1 - share) / count + z * z / (4 * count * count)) ** 0.5
-    return {"y_low": round(middle - half, 5), "y_high": round(middle + half, 5)}
+    """The ends of the 95 % interval of a share."""
+    low, high = stats.wilson(round(share * count), count)
+    return {"y_low": round(low, 5), "y_high": round(high, 5)}
 
 
 def errors(published: Published, run: Run, split: str = "test") -> Table | None:

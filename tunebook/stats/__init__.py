@@ -15,6 +15,7 @@ from tunebook.stats.difference import (
     unshared_seeds,
 )
 from tunebook.stats.fixed_set import FixedSetTest, mcnemar, seeds_t, sign_flip
+from tunebook.stats.proportion import wilson
 from tunebook.stats.sensitivity import detectable_difference, power
 from tunebook.stats.several import benjamini_hochberg, holm, tie_groups
 
@@ -44,4 +45,5 @@ __all__ = [
     "summary",
     "tie_groups",
     "unshared_seeds",
+    "wilson",
 ]

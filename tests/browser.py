@@ -21,6 +21,8 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # Whatever else it wants to call on its own: no other machine has an address.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]
 REPORTER = """
 window.addEventListener('securitypolicyviolation', (event) => {
@@ -29,11 +31,23 @@ window.addEventListener('securitypolicyviolation', (event) => {
 """
 
 
+def unwanted() -> bool:
+    """Whether TUNEBOOK_NO_BROWSER leaves out the tests of pages."""
+    return os.environ.get("TUNEBOOK_NO_BROWSER", "") not in ("", "0")
+
+
 def find() -> str | None:
-    """The browser's program: the one that TUNEBOOK_BROWSER names, one on the PATH, or Playwright's own."""
-    named = os.environ.get("TUNEBOOK_BROWSER")
-    if named:
-        return named
+    """The browser's program: the one that TUNEBOOK_BROWSER names, one on the PATH, or Playwright's own.
+
+    Raises:
+        FileNotFoundError: TUNEBOOK_BROWSER names no program.
+    """
+    if named := os.environ.get("TUNEBOOK_BROWSER"):
+        if program := shutil.which(named):
+            return program
+        raise FileNotFoundError(
+            f"TUNEBOOK_BROWSER is {named}, which is no program: name a Chromium, or unset it"
+        )
     on_path = next((path for name in NAMES if (path := shutil.which(name))), None)
     return on_path or _playwrights_own()
 
@@ -60,51 +74,83 @@ def set_up() -> str | None:
     return found
 
 
+@contextmanager
+def launched() -> Iterator[Any]:
+    """A browser that runs until the block ends.
+
+    Only one at a time in a process, and no event loop beside it: Playwright's own stays in the thread until then.
+    """
+    program = find()
+    if program is None:
+        raise FileNotFoundError(
+            "there is no browser: `python -m tests.browser` sets one up, TUNEBOOK_NO_BROWSER=1 does without"
+        )
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
 @dataclass
 class Watch:
-    """What a page did that it must not: errors, requests to elsewhere, violations of its policy, dialogs."""
+    """What pages did that they must not: errors, requests to elsewhere, violations of their policy, dialogs."""
 
     faults: list[str] = field(default_factory=list)
 
-    def on(self, page: Any, *, origin: str = "file://") -> None:
-        """Watch a page; what it asks of others than `origin` is stopped and noted."""
-        page.add_init_script(REPORTER)
-        page.on("console", lambda told: self.note(told.text) if told.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: self.note(f"error: {error}"))
-        page.on("dialog", lambda dialog: (self.note(f"dialog: {dialog.message}"), dialog.dismiss()))
-        page.route("**/*", lambda route: self._pass(route, origin))
+    def on(self, context: Any, *, origin: str) -> None:
+        """Watch all pages of a context; what they ask of others than `origin` is stopped and noted."""
+
+        def is_allowed(url: str) -> bool:
+            return url.startswith((origin, "data:", "blob:"))
+
+        def see(request: Any) -> None:
+            if not is_allowed(request.url):
+                self.note(f"request to {request.url}")
+
+        context.add_init_script(REPORTER)
+        context.on(
+            "console", lambda told: self.note(told.text) if told.type in ("error", "warning") else None
+        )
+        context.on("weberror", lambda caught: self.note(f"error: {caught.error}"))
+        context.on("dialog", lambda dialog: (self.note(f"dialog: {dialog.message}"), dialog.dismiss()))
+        context.on("request", see)
+        context.route(lambda url: not is_allowed(url), lambda route: route.abort())
+        context.route_web_socket(lambda url: True, lambda socket: self.note(f"request to {socket.url}"))
 
     def note(self, fault: str) -> None:
         """Take down a fault."""
         self.faults.append(fault)
 
-    def _pass(self, route: Any, origin: str) -> None:
-        url = route.request.url
-        if url.startswith((origin, "data:")):
-            route.continue_()
-        else:
-            self.note(f"request to {url}")
-            route.abort()
-
 
 @contextmanager
 def opened(browser: Any, url: str, *, origin: str = "file://", **context: Any) -> Iterator[tuple[Any, Watch]]:
-    """A page of the browser at an address, and what is seen of it."""
+    """A page of the browser at an address, and what is seen of it and of the pages that it opens."""
     watch = Watch()
-    with_context = browser.new_context(**context)
-    page = with_context.new_page()
-    watch.on(page, origin=origin)
+    surroundings = browser.new_context(service_workers="block", **context)  # what workers ask is not seen
+    watch.on(surroundings, origin=origin)
+    page = surroundings.new_page()
     page.goto(url)
     try:
         yield page, watch
     finally:
-        with_context.close()
+        surroundings.close()
+
+
+def main() -> int:
+    """Print the browser that the tests will use, or why they cannot; 0 where they can go on."""
+    if unwanted():
+        print("TUNEBOOK_NO_BROWSER is set: tests of pages are left out")
+        return 0
+    try:
+        found = set_up()
+    except FileNotFoundError as error:
+        print(error)
+        return 1
+    print(found or "no browser can be had; TUNEBOOK_NO_BROWSER=1 leaves the tests of pages out")
+    return 0 if found else 1
 
 
 if __name__ == "__main__":
-    if os.environ.get("TUNEBOOK_NO_BROWSER") == "1":
-        print("TUNEBOOK_NO_BROWSER is set: tests of pages are left out")
-    else:
-        browser = set_up()
-        print(browser or "no browser can be had; TUNEBOOK_NO_BROWSER=1 leaves the tests of pages out")
-        sys.exit(0 if browser else 1)
+    sys.exit(main())

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests import browser as browsers
 from tests import tiny
 
 # Set before anything imports the libraries that read them, and inherited by every process that a test starts.
@@ -109,6 +110,18 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., P
         return made[key]
 
     return build
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A browser without a window (Playwright's object), closed after the module: `tests.browser.opened` opens pages.
+
+    Not for the whole session: while it is open, the thread's event loop is Playwright's, and no other can run.
+    """
+    if browsers.unwanted():
+        pytest.skip("TUNEBOOK_NO_BROWSER is set")
+    with browsers.launched() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -18,13 +18,10 @@ import pytest
 
 from tests import results
 from tests.browser import opened
-from tests.publish.conftest import browser
 from tests.publish.made import book_of
 from tunebook.book.lock import hold
 from tunebook.errors import UsageError
 from tunebook.serve import Live, token_for
-
-__all__ = ["browser"]
 
 
 @contextmanager

@@ -58,6 +58,20 @@ def test_nan_stays_nan() -> None:
     assert np.isnan(kept[0, 1]) and kept[1, 1] == 1
 
 
+def test_the_documented_code_reads_it(tmp_path: Path) -> None:
+    from importlib.resources import files
+
+    published(book_of(tmp_path / "book"), tmp_path / "data")
+    code = (files("tunebook.publish") / "open_data.md").read_text().split("```python\n")[1].split("```")[0]
+    name = next((tmp_path / "data" / "runs").glob("*full*")).stem
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code.replace("NAME", name)],
+        cwd=tmp_path / "data", capture_output=True, text=True,
+    )  # fmt: skip
+    mine, told = map(float, done.stdout.split())
+    assert mine == pytest.approx(told, abs=1e-12)
+
+
 def test_a_run_of_sixty_thousand_examples_is_small(tmp_path: Path) -> None:
     book = Book(tmp_path / "book")
     results.finish(book, results.Run(examples=results.examples(60_000)))

@@ -18,6 +18,7 @@ from tunebook.publish.study import Family, Study, studies
 from tunebook.spec import NO_CHECKPOINT
 
 Page = Callable[[], bytes]
+_HERE = Path(str(files("tunebook.publish")))
 
 
 class Site:
@@ -47,6 +48,7 @@ class Site:
             "claims.html": self._claims,
         }
         found |= {f"assets/{path.name}": path.read_bytes for path in _assets()}
+        found["data/README.md"] = (_HERE / "open_data.md").read_bytes
         for study in self.studies:
             found[f"experiments/{study.slug}.html"] = partial(self._experiment, study)
             found[f"charts/{study.slug}.js"] = partial(self._charts, study)
@@ -258,8 +260,9 @@ class Site:
 
 
 def _assets() -> Iterator[Path]:
-    folder = Path(str(files("tunebook.publish"))) / "assets"
-    yield from sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    yield from sorted(
+        path for path in (_HERE / "assets").iterdir() if path.is_file() and not path.name.startswith(".")
+    )
 
 
 def _detectable(family: Family) -> str:

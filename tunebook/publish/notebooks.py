@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from tunebook.durable import canonical_json
 from tunebook.errors import Failure, UsageError
 from tunebook.publish import notebook_code as code
-from tunebook.publish import reports
+from tunebook.publish import reports, study_reports
 from tunebook.publish.open_data import file_bytes
+from tunebook.publish.report import Chart
 from tunebook.publish.study import Study
-from tunebook.text.markdown import escape
+from tunebook.text.markdown import escape, visible
 
 CELL_SECONDS = 120
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -32,8 +37,10 @@ def build(study: Study) -> bytes:
 
 
 def digest(study: Study) -> str:
-    """A hash of all that an experiment's notebook is made from."""
+    """A hash of all that a notebook is made from: runs, splits, the experiment's file, and the code that makes it."""
     found = hashlib.sha256(canonical_json(_sources(cells(study))).encode())
+    for source in (__file__, code.__file__):
+        found.update(Path(source).read_bytes())
     published = [study.published.runs[name] for name in sorted({run["folder"] for run in study.runs})]
     splits = {one["examples"] for run in published for one in run["predictions"].values()}
     for value in (*published, *(study.published.splits[name] for name in sorted(splits))):
@@ -63,18 +70,22 @@ def cells(study: Study) -> list[tuple[str, str]]:
     answers = [f"**{escape(reports.answer(family))}**" for family in study.families] or [
         escape(study.trouble)
     ]
-    title = f"# {escape(study.question)}\n\nExperiment `{study.name}`, from the open data of the catalogue."
-    file = f"experiments/{study.name}.toml"
+    title = (
+        f"# {escape(study.question)}\n\nExperiment {escape(study.name)}, from the open data of the catalogue."
+    )
+    file = f"experiments/{visible(study.name)}.toml"
     again = f"tunebook run {file}\ntunebook compare {file} --pairs\ntunebook verify catalogue/data"
     return [
         ("markdown", "\n\n".join([title, *answers])),
         ("markdown", "## What was run\n\n" + _setting(study)),
         ("code", _judged(study)),
+        ("markdown", _DATA),
         ("code", code.LOAD),
         ("markdown", _DO_THEY),
         ("code", code.SCORES),
         ("markdown", _RESULTS),
         ("code", code.RESULTS),
+        *([("markdown", _JUDGED), ("code", code.CHARTS)] if _charts(study) else []),
         ("markdown", "## The best row, one seed of it\n\nConfusion, reliability and losses."),
         ("code", code.BEST),
         (
@@ -82,10 +93,19 @@ def cells(study: Study) -> list[tuple[str, str]]:
             "## Its most confident errors\n\nTexts where their licence allows it, else the ids of examples.",
         ),
         ("code", code.ERRORS),
-        ("markdown", f"## Do it again\n\n```sh\n{again}\n```"),
+        ("markdown", "## Do it again\n\nIn a clone with Tunebook installed.\n\n" + _fenced(again, "sh")),
     ]
 
 
+_DATA = """## The data
+
+Read from the clone that this notebook lies in. Elsewhere, as on Kaggle or Colab, it needs only numpy, matplotlib and
+the address where `catalogue/data` is served at a fixed commit: in the environment variable `TUNEBOOK_CATALOGUE_URL`,
+or as `ADDRESS` in the next cell."""
+_JUDGED = (
+    "## Differences, costs and tuning\n\nJudged by `tunebook compare`, as the intervals above. What it found "
+    "stands in the first cell, as `CHARTS`, and is only drawn here."
+)
 _DO_THEY = (
     "## Do the predictions give the scores?\n\nEvery run's predictions are there, and give its accuracy."
 )
@@ -106,26 +126,51 @@ def _setting(study: Study) -> str:
     }
     lines = [f"- {key}: {escape(', '.join(values))}" for key, values in told.items()]
     lines += [f"- tuned with {budget} trials a method, on validation"] if budget else []
-    return "\n".join([*lines, "", *(f"    {line}" for line in study.toml.splitlines())])
+    return "\n".join([*lines, "", _fenced(study.toml, "toml")])
+
+
+def _fenced(text: str, language: str) -> str:
+    """Lines shown as they are, between fences longer than any in them."""
+    lines = [visible(line) for line in text.splitlines()]
+    longest = max((len(ticks) for line in lines for ticks in re.findall("`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return "\n".join([fence + language, *lines, fence])
+
+
+def _charts(study: Study) -> list[dict[str, Any]]:
+    """What was judged, to be drawn: each chart as plain data, with what it is about."""
+    return [{"about": about, **asdict(chart)} for about, chart in _all_charts(study) if _has_values(chart)]
+
+
+def _all_charts(study: Study) -> Iterator[tuple[str, Chart]]:
+    for family in study.families:
+        yield reports.place(family), reports.forest(family)
+        yield reports.place(family), reports.front(family)
+    for chart in (reports.data_curve(study.families), study_reports.expected(study)):
+        if chart is not None:
+            yield study.question, chart
+
+
+def _has_values(chart: Chart) -> bool:
+    return any(mark.values for mark in chart.marks if mark.kind != "rule")
+
+
+_TOLD = ("name", "metric", "split", "mean", "low", "high", "deviation", "seeds", "train_seconds")
 
 
 def _judged(study: Study) -> str:
     """The cell with what was judged: the rows of every family, and the names of their runs."""
-    rows = []
-    for family in study.families:
-        for row in family["rows"]:
-            if row["mean"] is not None:
-                rows.append(
-                    {"family": reports.place(family), "name": row["name"], "metric": row["metric"],
-                     "split": row["split"], "mean": row["mean"], "low": row["low"], "high": row["high"],
-                     "group": row["tie_group"],
-                     "seeds": row["seeds"], "runs": [run["folder"] for run in study.runs_of(row)]}
-                )  # fmt: skip
+    rows = [
+        {"family": reports.place(family), **{key: row[key] for key in _TOLD}, "group": row["tie_group"],
+         "runs": [run["folder"] for run in study.runs_of(row)]}
+        for family in study.families for row in family["rows"] if row["mean"] is not None
+    ]  # fmt: skip
     families = list(dict.fromkeys(row["family"] for row in rows))
     names = sorted({name for row in rows for name in row["runs"]})
     return (
         f"# judged by `tunebook compare`\nimport json\nROWS = json.loads({_literal(rows)})\n"
         f"FAMILIES = json.loads({_literal(families)})\nNAMES = json.loads({_literal(names)})\n"
+        f"CHARTS = json.loads({_literal(_charts(study))})\n"
     )
 
 
@@ -147,6 +192,9 @@ def executed(
         UsageError: what runs notebooks is not installed.
         Failure: a cell failed, took too long, or its kernel died; the message names the cell.
     """
+    for library in ("ipykernel", "matplotlib"):  # used in the kernel's process, where lacking them says less
+        if find_spec(library) is None:
+            raise UsageError(f"notebooks need {library}: pip install 'tunebook[notebooks]'")
     try:
         import nbformat
         from nbclient import NotebookClient
@@ -209,12 +257,26 @@ def _output(one: Mapping[str, Any]) -> dict[str, Any]:
     found = {key: value for key, value in one.items() if key not in ("metadata", "execution_count")}
     if "data" in found:
         found["data"] = {
-            key: value for key, value in one["data"].items() if key in ("image/png", "text/plain")
+            key: _without_notes(value) if key == "image/png" else value
+            for key, value in one["data"].items()
+            if key in ("image/png", "text/plain")
         }
         found["metadata"] = {}
     if one["output_type"] == "execute_result":
         found["execution_count"] = None
     return found
+
+
+def _without_notes(image: str) -> str:
+    """A PNG in base64 without its texts and times: which program drew it, and when, is not part of the picture."""
+    data = base64.b64decode(image)
+    kept, place = [data[:8]], 8
+    while place < len(data):
+        end = place + 12 + int.from_bytes(data[place : place + 4])
+        if data[place + 4 : place + 8] not in (b"tEXt", b"zTXt", b"iTXt", b"tIME"):
+            kept.append(data[place:end])
+        place = end
+    return base64.b64encode(b"".join(kept)).decode()
 
 
 def _as_bytes(made: list[dict[str, Any]], inputs: str) -> bytes:

@@ -62,8 +62,10 @@ def render(template: str, *, depth: int, **values: Any) -> bytes:
 def domain(
     rows: Sequence[Mapping[str, Any]], kind: Kind = "share", *, key: str = "interval"
 ) -> dict[str, Any] | None:
-    """The scale that all interval bars of a table share; None where it has none."""
-    ends = [end for row in rows if row.get(key) for end in (row[key][0], row[key][2]) if end is not None]
+    """The scale that all interval bars of a table share; None where it has none. The majority class is left out: it
+    lies far from all else, and would leave the others no room."""
+    known = [row[key] for row in rows if row.get(key) and row.get("method") != "majority"]
+    ends = [end for low, _, high in known for end in (low, high) if end is not None]
     if not ends:
         return None
     room = (max(ends) - min(ends)) * 0.03 or 0.01

@@ -270,7 +270,9 @@ def _detectable(family: Family) -> str:
     if not found:
         return ""
     of = reports.unit(family["metric"])
-    corrected, alone = (format_value(found[key], of) for key in ("corrected", "alone"))
+    corrected, alone = (
+        format_value(found[key], of).replace(" %", " points") for key in ("corrected", "alone")
+    )
     return (
         f"A true difference of {corrected} would be found in four of five such experiments, {alone} if it were the "
         "only comparison."

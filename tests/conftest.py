@@ -20,9 +20,17 @@ os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1", TOKENIZERS_P
 os.environ.update(NO_COLOR="1", TERM="dumb", COLUMNS="110")
 for _name in ("TUNEBOOK_HOME", "TUNEBOOK_CHECKPOINTS", "TUNEBOOK_CRASH", "FORCE_COLOR"):
     os.environ.pop(_name, None)
-_DATA = os.environ.pop("TUNEBOOK_DATA", "")
-"""Taken out of the environment: only a test that asks for `real_data` sees it."""
+_DATA = os.environ.get("TUNEBOOK_DATA", "")
 _DATA_FOLDER = Path(_DATA).resolve()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_data_unasked() -> None:
+    """Only a test that asks for `real_data` sees TUNEBOOK_DATA.
+
+    Not taken out above: the process that only hands out tests reads this file too, before others inherit from it.
+    """
+    os.environ.pop("TUNEBOOK_DATA", None)
 
 
 @pytest.fixture(scope="session", autouse=True)

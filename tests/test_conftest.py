@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -27,3 +31,20 @@ def test_the_hubs_library_is_offline() -> None:
     from huggingface_hub import constants
 
     assert constants.HF_HUB_OFFLINE
+
+
+@pytest.mark.parametrize("processes", ["0", "1"])
+def test_the_folder_of_real_data_is_known_wherever_tests_run(processes: str) -> None:
+    asks = "tests/test_promises.py::test_the_benchmark_runs"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "-n", processes, asks],
+        cwd=Path(__file__).parent.parent,
+        env=os.environ | {"TUNEBOOK_DATA": "/none"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and "TUNEBOOK_DATA is /none, which is no folder" in done.stdout, done
+
+
+def test_only_who_asks_sees_the_folder_of_real_data() -> None:
+    assert "TUNEBOOK_DATA" not in os.environ

@@ -60,3 +60,25 @@ def test_the_index_for_torch_serves_torch_alone(tmp_path: Path) -> None:
     (install,) = [line for line in lines if "--index-url URL" in line]
     assert install.endswith("torch==2.13.0")
     assert lines[-1].endswith("tunebook run experiments/pocket.toml")
+
+
+@pytest.mark.parametrize(
+    ("words", "together", "after"),
+    [
+        ((), "not alone and not slow", "alone and not slow"),
+        (("SLOW=1",), "not alone", "alone"),
+    ],
+)
+def test_tests_that_measure_run_after_the_others_one_by_one(
+    tmp_path: Path, words: tuple[str, ...], together: str, after: str
+) -> None:
+    lines = make(tmp_path, "-n", "test", "WORKERS=3", *words).stdout.splitlines()
+    first, second = (line for line in lines if "pytest" in line)
+    assert first.startswith("OMP_NUM_THREADS=1 ") and "-n 3" in first and f'-m "{together}"' in first
+    assert "-n " not in second and f'-m "{after}"' in second
+
+
+def test_the_browser_is_set_up_before_the_tests(tmp_path: Path) -> None:
+    lines = make(tmp_path, "-n", "test").stdout.splitlines()
+    (browser,) = [place for place, line in enumerate(lines) if line.endswith("-m tests.browser")]
+    assert browser < min(place for place, line in enumerate(lines) if "-m pytest" in line)

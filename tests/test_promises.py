@@ -100,6 +100,7 @@ def test_ten_times_the_texts_take_no_more_memory(minilm: Path, tmp_path: Path) -
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.real_data
 def test_the_benchmark_runs(real_data: Path) -> None:
     command = ["-m", "benchmarks.training", "--json", "--rounds", "1", "--steps", "2"]

@@ -107,6 +107,7 @@ def test_cutting_characters_first_changes_nothing(
     assert Cutter(tokenizer, max_length=20, long=long).cut(texts) == early
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("long", ["head", "head+tail", "windows"])
 @pytest.mark.parametrize("text", ["good film ", "a", "  ", "好", "😀"])
 def test_a_million_characters_take_less_than_a_second(
@@ -134,6 +135,7 @@ def test_pairs_are_cut_longest_first(tokenizer: Tokenizer, tmp_path: Path) -> No
         store(make(TEXTS, pairs), tokenizer, tmp_path, long="windows")
 
 
+@pytest.mark.alone
 def test_a_pair_of_very_long_texts(tokenizer: Tokenizer) -> None:
     start = time.perf_counter()
     result = PairCutter(tokenizer, max_length=128).cut([("good film " * 100_000, "bad " * 200_000)])

@@ -18,6 +18,9 @@ TRAINERS: dict[str, dict[str, Any]] = {
 }
 """What a user of `transformers.Trainer` would set, from the least to the most."""
 
+_PREFIX_LENGTH = 5
+"""That of our own default, so that both sides train as many parameters."""
+
 
 def finished(*, seconds: float, samples: int, tokens: int, **more: Any) -> dict[str, Any]:
     """What a contender answers."""
@@ -171,7 +174,9 @@ def adapted(method: str, encoder: Any) -> Any:
         "lora": LoraConfig(
             r=8, lora_alpha=16, target_modules=["query", "value"], task_type="SEQ_CLS", modules_to_save=head
         ),
-        "prefix_tuning": PrefixTuningConfig(num_virtual_tokens=20, task_type="SEQ_CLS", modules_to_save=head),
+        "prefix_tuning": PrefixTuningConfig(
+            num_virtual_tokens=_PREFIX_LENGTH, task_type="SEQ_CLS", modules_to_save=head
+        ),
     }
     return get_peft_model(encoder.model, configs[method])
 

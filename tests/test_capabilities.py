@@ -93,7 +93,7 @@ def test_parameters_are_counted_apart(tiny_checkpoint: Tiny) -> None:
     head = width * width + width + 2 * width + 2  # the pooler is of it
     assert rows["linear_probe"]["encoder"] == 0 and {row["head"] for row in rows.values()} == {0, head}
     assert rows["lora"]["encoder"] == layers * 2 * rank * 2 * width
-    assert rows["prefix_tuning"]["encoder"] == layers * 2 * 20 * width
+    assert rows["prefix_tuning"]["encoder"] == layers * 2 * 5 * width
     assert rows["majority"]["head"] == 0
     assert all(row["source"] for row in rows.values() if row["name"] != "majority")
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tunebook.book import Book
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK = ("127.0.0.1", "localhost")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -118,10 +118,10 @@ def application(live: Live, *, hosts: list[str], token: str | None = None) -> St
     from starlette.routing import Route
 
     def refused(request: Request) -> Response | None:
-        if token is None or secrets.compare_digest(request.cookies.get(_COOKIE, ""), token):
+        if token is None or _is_same(request.cookies.get(_COOKIE, ""), token):
             return None
-        if secrets.compare_digest(request.query_params.get("token", ""), token):
-            welcome = RedirectResponse(request.url.path, headers=HEADERS)
+        if _is_same(request.query_params.get("token", ""), token):
+            welcome = RedirectResponse("/" + request.url.path.lstrip("/"), headers=HEADERS)
             welcome.set_cookie(_COOKIE, token, httponly=True, samesite="strict")
             return welcome
         return PlainTextResponse(
@@ -145,6 +145,10 @@ def application(live: Live, *, hosts: list[str], token: str | None = None) -> St
     routes = [Route("/events", events, methods=["GET"]), Route("/{path:path}", page, methods=["GET"])]
     guard = Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)
     return Starlette(routes=routes, middleware=[guard])
+
+
+def _is_same(given: str, token: str) -> bool:
+    return secrets.compare_digest(given.encode(), token.encode())
 
 
 async def _events(live: Live) -> AsyncIterator[str]:

@@ -33,7 +33,7 @@ def command(
 def _print(run: dict[str, Any], folder: str) -> None:
     from tunebook.cli._terminal import print_table, safe
 
-    what = f"{run['checkpoint']}, {run['method']}, {safe(run['dataset'])}, seed {run['seed']}"
+    what = f"{safe(run['checkpoint'])}, {safe(run['method'])}, {safe(run['dataset'])}, seed {run['seed']}"
     print(f"{run['folder']}\n{run['status']}: {what}")
     print("settings: " + (", ".join(f"{key} = {value}" for key, value in run["settings"].items()) or "none"))
     if run.get("error"):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tunebook.claims import Claim, declared, read_claims, verdicts
-from tunebook.errors import UsageError
+from tunebook.errors import IntegrityError, UsageError
 from tunebook.publish import notebooks, open_data, readme
 from tunebook.publish.export import Changes, export, texts_of_datasets
 from tunebook.publish.open_data import Published
@@ -78,6 +78,7 @@ class Catalogue:
             UsageError: README.md lacks the markers of its block.
             NoSpace: the disk or a quota is full.
         """
+        block = self._readme()  # markers that are missing stop it before anything is written
         pages = self.site.pages
         for path in pages:
             changes.put(self.root, f"{PAGE}/{path}", self.site.render(path))
@@ -87,7 +88,7 @@ class Catalogue:
         for place, study in self.noted.items():
             if notebooks.fault(place, study):
                 changes.put(self.root, f"{NOTEBOOKS}/{place.name}", notebooks.build(study))
-        if (block := self._readme()) is not None:
+        if block is not None:
             changes.put(self.root, "README.md", block.encode())
 
     def _foreign(self, known: set[str]) -> Iterator[Path]:
@@ -112,7 +113,10 @@ class Catalogue:
     def faults(self) -> Iterator[str]:
         """What of the published is damaged, out of date or edited by hand, a sentence each."""
         for name in self.published.runs:
-            yield from open_data.wrong_scores(self.published, name)
+            try:
+                yield from open_data.wrong_scores(self.published, name)
+            except IntegrityError as error:
+                yield f"{name}: {error}"
         pages = self.site.pages
         yield from (f"{DATA}/{name}: {why}" for name, why in self.published.faults.items())
         yield from map(str, self.claim_faults)

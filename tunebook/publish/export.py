@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,8 @@ from tunebook.book.experiments import (
 )
 from tunebook.book.predictions import read_predictions, write_predictions
 from tunebook.errors import IntegrityError, TunebookError, UsageError
+from tunebook.methods import method
+from tunebook.names import inside
 from tunebook.publish import open_data
 from tunebook.publish.open_data import EXPERIMENTS, RUNS, SCHEMA, SPLITS, Published
 
@@ -39,7 +42,7 @@ class Changes:
 
     def put(self, folder: Path, name: str, data: bytes) -> None:
         """Write a file unless it holds these bytes already."""
-        path = folder / name
+        path = inside(folder, name)
         if path.is_file() and path.read_bytes() == data:
             self.kept.append(name)
             return
@@ -76,8 +79,13 @@ def export(book: Book, folder: Path, *, prune: bool = False, texts: Texts | None
         there.add(name)
         changes.put(folder, name, data)
     for experiment_folder in experiment_folders(book):
+        try:
+            value = _experiment(experiment_folder)
+        except (TunebookError, KeyError, TypeError, ValueError, OSError) as error:
+            changes.skipped[experiment_folder.name] = f"is not whole: {error}"
+            continue
         there.add(name := f"{EXPERIMENTS}/{experiment_folder.name}.json")
-        changes.put(folder, name, open_data.file_bytes(_experiment(experiment_folder)))
+        changes.put(folder, name, open_data.file_bytes(value))
     if prune:
         _prune(folder, there, changes)
     return changes
@@ -91,6 +99,7 @@ def _run(folder: Path, splits: dict[str, bytes], texts: Texts | None) -> dict[st
         return f"is {status}: only finished runs are published"
     value = open_data.run_values(folder)
     declared = value["declared"]
+    method(declared["spec"]["method"]["name"])  # a method that is gone has no defaults to be called by
     if declared["spec"].get("purpose", "result") != "result":
         return None
     is_classes = declared["dataset"]["task"] == "classification"
@@ -162,8 +171,9 @@ def bring_in(published: Published, book: Book) -> Changes:
             if faults := open_data.wrong_scores(published, name):
                 raise IntegrityError("; ".join(faults))
             _write_run(published, name, book.runs / name)
-        except IntegrityError as error:
-            changes.skipped[name] = str(error)
+        except (TunebookError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            shutil.rmtree(book.runs / name, ignore_errors=True)  # nothing half-written stays
+            changes.skipped[name] = f"lacks {error}" if isinstance(error, KeyError) else str(error)
             continue
         book.ingest(book.runs / name)
         changes.written.append(name)

@@ -6,19 +6,18 @@ them. Numbers are JSON's own, predictions are base64 of little-endian arrays.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunebook import cost, run_object, spec
+from tunebook import cost, metrics, run_object, spec
 from tunebook.book import folder as book_folder
 from tunebook.durable import canonical_json, read_json, read_lines
 from tunebook.errors import IntegrityError, TunebookError
 from tunebook.names import slug
-from tunebook.publish import log_odds
+from tunebook.publish import checked, log_odds
 
 if TYPE_CHECKING:
     import numpy as np
@@ -139,27 +138,25 @@ class Published:
     @cached_property
     def runs(self) -> dict[str, dict[str, Any]]:
         """Everything published of each run, by its name, in order."""
-        return {one["name"]: one for one in self._read(RUNS, _checked_run)}
+        return {one["name"]: one for one in self._read(RUNS, checked.run)}
 
     @cached_property
     def experiments(self) -> dict[str, dict[str, Any]]:
         """Every experiment as it was published, by the name of its file."""
-        found = self._read(EXPERIMENTS, lambda value: value)
-        return {f"{one['name']}--{one['digest']}": one for one in found}
+        return {one["file"]: one for one in self._read(EXPERIMENTS, checked.experiment)}
 
     @cached_property
     def splits(self) -> dict[str, dict[str, Any]]:
         """The examples of each split, by the name of its file."""
-        return {one["name"]: one for one in self._read(SPLITS, lambda value: value)}
+        return {one["name"]: one for one in self._read(SPLITS, checked.split)}
 
-    def _read(self, kind: str, checked: Any) -> list[dict[str, Any]]:
+    def _read(self, kind: str, check: Any) -> list[dict[str, Any]]:
         found = []
         for path in sorted((self.folder / kind).glob("*.json")):
             try:
-                found.append(
-                    checked({**read_file(path), **({"name": path.stem} if kind != EXPERIMENTS else {})})
-                )
-            except (TunebookError, KeyError, TypeError) as error:
+                key = "file" if kind == EXPERIMENTS else "name"
+                found.append(check({**read_file(path), key: checked.safe(path.stem)}))
+            except (TunebookError, KeyError, TypeError, ValueError, AttributeError) as error:
                 what = f"lacks {error}" if isinstance(error, KeyError) else str(error)
                 self.faults[f"{kind}/{path.name}"] = what
         return found
@@ -228,38 +225,36 @@ class Published:
         return stored, self.splits[stored["examples"]]
 
 
-def _checked_run(value: dict[str, Any]) -> dict[str, Any]:
-    """A run whose name, hash and result belong together.
-
-    Raises:
-        IntegrityError: they do not.
-    """
-    declared, result = value["declared"], value["result"]
-    found = spec.fingerprint(declared["identity"])
-    if not (found == declared["run"] == result["run"]) or not value["name"].endswith(f"--{found[:12]}"):
-        raise IntegrityError(
-            f"identity, hash, result and name do not belong together: the identity's hash is {found[:12]}, "
-            f"run.json says {declared['run'][:12]}, the result {result['run'][:12]}"
-        )
-    return value
-
-
 def wrong_scores(published: Published, name: str) -> list[str]:
-    """Where published predictions of a run do not give its published accuracy: a sentence each, none if all is well."""
-    run = published.as_object(name)
+    """Where published predictions of a run do not give its published scores: a sentence each, none if all is well.
+
+    What depends on classes alone must be equal; probabilities are rounded, and what depends on them is near.
+    """
+    run, task = published.as_object(name), published.runs[name]["declared"]["dataset"]["task"]
+    names = published.runs[name]["declared"]["dataset"]["label_names"]
     faults = []
     for split, scores in run["metrics"].items():
-        if scores.get("accuracy") is None:
-            continue
         labels, logits = published.predictions(run, split)
-        accuracy = float((logits.argmax(axis=1) == labels).mean())
-        if abs(accuracy - scores["accuracy"]) > 1e-9:
-            faults.append(
-                f"{name}: predictions on {split} give accuracy {accuracy}, its result says {scores['accuracy']}"
-            )
+        if task == "classification" and (
+            logits.shape[1] != len(names) or not set(labels.tolist()) <= set(range(len(names)))
+        ):
+            faults.append(f"{name}: labels or predictions on {split} do not fit {len(names)} classes")
+            continue
+        found = metrics.evaluate(logits, labels, label_names=names, task=task)
+        for key, value in found.items():
+            if not isinstance(value, dict | list) and not _is_near(value, scores.get(key), key):
+                faults.append(
+                    f"{name}: predictions on {split} give {key} {value}, its result says {scores.get(key)}"
+                )
     return faults
 
 
-def as_text(value: Any) -> str:
-    """A value as JSON for people, for a page."""
-    return json.dumps(value, indent=2, sort_keys=True)
+def _is_near(found: float | None, told: Any, metric: str) -> bool:
+    """Whether a score from published predictions is the one that was told."""
+    if found is None or not isinstance(told, int | float):
+        return found is told
+    return abs(found - told) <= _ROUNDED.get(metric, 1e-6 * max(1.0, abs(found)))
+
+
+_ROUNDED = {"log_loss": 2e-3, "brier": 2e-3, "ece": math.inf}
+"""How far off metrics of probabilities may be, which 16 bits round; `ece` cannot be told, as texts change bins."""

@@ -70,15 +70,17 @@ Report = Table | Chart
 
 
 def format_value(value: Any, kind: Kind) -> str:
-    """A value as it is written everywhere: None is a dash.
+    """A value as it is written everywhere: what there is no number for is a dash, and only nothing is written as zero.
 
     Example:
         >>> format_value(0.8029, "share"), format_value(125.0, "seconds"), format_value(893336, "bytes")
         ('80.3 %', '2 min 5 s', '0.89 MB')
         >>> format_value(22713986, "count"), format_value(None, "number"), format_value(0.41237, "number")
         ('22,713,986', '-', '0.4124')
+        >>> format_value(3.2e-17, "number"), format_value(0.0, "number"), format_value(float("nan"), "share")
+        ('3.2e-17', '0.0000', '-')
     """
-    if value is None:
+    if value is None or value != value:
         return "-"
     if isinstance(value, str):
         return value
@@ -97,6 +99,12 @@ def _seconds(value: float) -> str:
     return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 
+def _number(value: float) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.2g}" if 0 < abs(value) < 5e-5 else f"{value:.4f}"
+
+
 def _bytes(value: float) -> str:
     return (
         f"{value / 1e6:,.0f} MB"
@@ -110,7 +118,7 @@ def _bytes(value: float) -> str:
 _NUMBERS: Mapping[str, Callable[[Any], str]] = {
     "share": lambda value: f"{100 * value:.1f} %",
     "count": lambda value: f"{round(value):,}",
-    "number": lambda value: f"{value:,}" if isinstance(value, int) else f"{value:.4f}",
+    "number": _number,
     "seconds": _seconds,
     "bytes": _bytes,
     "rate": lambda value: f"{value:,.0f}" if value >= 10 else f"{value:.1f}",

@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tunebook.publish.palette import COLOURS, DASHES, SHAPES
+from tunebook.publish.palette import COLOURS, DASHES, SHAPES, look
 from tunebook.publish.report import Axis, Chart, Mark
+from tunebook.publish.scales import is_known
 from tunebook.publish.svg import ROW
 from tunebook.text.markdown import visible
 
@@ -16,17 +17,16 @@ _MARKS = {
     "point": "point",
     "interval": "point",
     "line": "line",
-    "band": "area",
     "bar": "bar",
-    "cell": "rect",
-    "rule": "rule",
 }
 
 
 def spec(chart: Chart) -> dict[str, Any]:
     """A chart as a specification: every text of it is a value of its data or a title, none is an expression."""
     values = [value for mark in chart.marks for value in mark.values]
-    groups = list(dict.fromkeys(visible(str(value["group"])) for value in values if "group" in value))
+    groups = list(
+        dict.fromkeys(visible(str(value["group"])) for value in values if value.get("group") is not None)
+    )
     return {
         "$schema": SCHEMA,
         "width": "container",
@@ -36,7 +36,7 @@ def spec(chart: Chart) -> dict[str, Any]:
 
 
 def _layers(chart: Chart, mark: Mark, groups: Sequence[str]) -> list[dict[str, Any]]:
-    data = {"values": [_shown(value) for value in mark.values]}
+    data = {"values": [_shown(chart, value) for value in mark.values]}
     first = mark.values[0]
     if mark.kind == "rule":
         key = "x" if "x" in first else "y"
@@ -69,30 +69,39 @@ def _layers(chart: Chart, mark: Mark, groups: Sequence[str]) -> list[dict[str, A
                         "encoding": {name: ends[name] for name in ends if name != "shape"},
                     }
                 )
+    if mark.kind == "band":
+        encoding["y"] = {**encoding["y"], "field": "y_low"}
+        encoding["y2"] = {"field": "y_high"}
+        return [{"data": data, "mark": {"type": "area", "opacity": 0.25}, "encoding": encoding}]
     if mark.kind == "cell":
-        encoding["color"] = {
+        # Half of the colour at most: the text of a cell stands out on every shade, on light and dark pages.
+        encoding["opacity"] = {
             "field": "value",
             "type": "quantitative",
-            "scale": {"domain": [0, 1], "scheme": "blues"},
+            "scale": {"domain": [0, 1], "range": [0.03, 0.5]},
             "legend": None,
         }
         text = {"text": {"field": "label", "type": "nominal"}, "x": encoding["x"], "y": encoding["y"]}
         layers.append({"data": data, "mark": {"type": "rect"}, "encoding": encoding})
-        return [*layers, {"data": data, "mark": {"type": "text"}, "encoding": text}]
-    shape = {"filled": True, "size": 60} if _MARKS[mark.kind] == "point" else {}
+        told = {"values": [value for value in data["values"] if value.get("label") is not None]}
+        return [*layers, {"data": told, "mark": {"type": "text"}, "encoding": text}]
+    shape = {"filled": True, "size": 60, "opacity": 1} if _MARKS[mark.kind] == "point" else {}
     return [*layers, {"data": data, "mark": {"type": _MARKS[mark.kind], **shape}, "encoding": encoding}]
 
 
-def _shown(value: Mapping[str, Any]) -> dict[str, Any]:
-    """A value with texts made visible, and null for what is no number."""
-    return {
-        key: visible(one)
-        if isinstance(one, str)
-        else None
-        if isinstance(one, float) and not math.isfinite(one)
-        else one
-        for key, one in value.items()
-    }
+def _shown(chart: Chart, value: Mapping[str, Any]) -> dict[str, Any]:
+    """A value with texts made visible, and null for what has no place on its axis."""
+    found: dict[str, Any] = {}
+    for key, one in value.items():
+        axis = chart.x if key.startswith("x") else chart.y
+        is_place = key in ("x", "y") or key.endswith(("_low", "_high"))
+        if isinstance(one, str) or (one is not None and key in ("group", "label")):
+            found[key] = visible(str(one))
+        elif isinstance(one, float) and not math.isfinite(one):
+            found[key] = None
+        else:
+            found[key] = one if not is_place or is_known(one, axis) else None
+    return found
 
 
 def _channel(chart: Chart, key: str) -> dict[str, Any]:
@@ -100,13 +109,15 @@ def _channel(chart: Chart, key: str) -> dict[str, Any]:
     title = axis.title or None
     if axis.kind == "names":
         names = [visible(name) for name in axis.names]
-        shown = {"labelLimit": 220, "labelAngle": 0}
+        shown = {"labelLimit": 220, "labelAngle": 0 if key == "y" or len(names) < 4 else -40}
         return {"field": key, "type": "nominal", "sort": names, "title": title, "axis": shown}
     scale: dict[str, Any] = {"type": "log"} if axis.kind == "log" else {"zero": False}
+    if axis.low is None and axis.high is None:
+        scale |= {"nice": False, "padding": 12}  # pixels: no point lies on the frame
     for name, end in (("domainMin", axis.low), ("domainMax", axis.high)):
         if end is not None:
             scale[name] = end
-    ticks = {"format": _format(axis), **({"tickMinStep": 1} if axis.unit == "count" else {})}
+    ticks = {"format": _format(axis), "tickCount": 8, **({"tickMinStep": 1} if axis.unit == "count" else {})}
     return {"field": key, "type": "quantitative", "title": title, "scale": scale, "axis": ticks}
 
 
@@ -115,10 +126,10 @@ def _format(axis: Axis) -> str:
 
 
 def _grouped(mark: Mark, groups: Sequence[str]) -> dict[str, Any]:
-    if not any("group" in value for value in mark.values):
+    if not any(value.get("group") is not None for value in mark.values):
         return {}
-    count = len(groups)
-    colour = {"domain": list(groups), "range": [COLOURS[place % len(COLOURS)] for place in range(count)]}
+    looks = [look(place) for place in range(len(groups))]
+    colour = {"domain": list(groups), "range": [COLOURS[one] for one, _ in looks]}
     found: dict[str, Any] = {
         "color": {
             "field": "group",
@@ -133,7 +144,7 @@ def _grouped(mark: Mark, groups: Sequence[str]) -> dict[str, Any]:
             "type": "nominal",
             "scale": {
                 "domain": list(groups),
-                "range": [SHAPES[place % len(SHAPES)] for place in range(count)],
+                "range": [SHAPES[shape] for _, shape in looks],
             },
         }
     if mark.kind == "line":
@@ -142,7 +153,7 @@ def _grouped(mark: Mark, groups: Sequence[str]) -> dict[str, Any]:
             "type": "nominal",
             "scale": {
                 "domain": list(groups),
-                "range": [list(DASHES[place % len(DASHES)]) or [1, 0] for place in range(count)],
+                "range": [list(DASHES[dash]) or [1, 0] for _, dash in looks],
             },
         }
     return found

@@ -6,6 +6,7 @@ them. Numbers are JSON's own, predictions are base64 of little-endian arrays.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property

@@ -19,7 +19,15 @@ def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     for name in ("Makefile", "pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, folder)
     # What an outer `make test` was given must not reach this one.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    given = (
+        "SLOW",
+        "WORKERS",
+        "PYTHON",
+        "TORCH_INDEX",
+    )  # what is said on make's command line is in its environment
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name not in given
+    }
     return subprocess.run(
         ["make", *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=60
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
@@ -91,6 +92,16 @@ def method_label(run: Mapping[str, Any]) -> str:
         f"{name}={value}" for name, value in sorted(run["settings"].items()) if defaults.get(name) != value
     ]
     return f"{run['method']} ({', '.join(changed)})" if changed else str(run["method"])
+
+
+def method_of(label: str) -> str:
+    """The name of the method in a row's label, without its settings and what else sets it apart.
+
+    Example:
+        >>> method_of("full (learning_rate=0.0001) [epochs=5]"), method_of("lora")
+        ('full', 'lora')
+    """
+    return re.split(r" [(\[]", label)[0]
 
 
 def _row(

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     """Labels and logits of a split."""
 
 Seed = tuple[int | None, int]
-_MOST_UNDEFINED = 0.01
-"""The share of resamples that a metric may be undefined on, as where a rare class was not drawn."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,7 +214,7 @@ def _undefined(runs: Sequence[Run], share: float, metric: str, split: str) -> No
     bad = [run for run in runs if run["metrics"][split][metric] is None]
     if bad:
         return Nothing(f"{metric} is undefined for {_seeds(bad)}")
-    if share > _MOST_UNDEFINED:
+    if share > weighted.MOST_UNDEFINED:
         return Nothing(f"{metric} is undefined on {share:.1%} of resampled test sets")
     return None
 

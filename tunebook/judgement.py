@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
@@ -188,9 +187,7 @@ def _places(key: Mapping[str, Any], rows: Sequence[Row], baseline: str | None) -
     varying = "method" if "dataset" in key else "dataset"
     fitting = [place for place, row in enumerate(rows) if baseline in (row[varying], row["name"])]
     if not fitting:  # the method alone, whatever its settings
-        fitting = [
-            place for place, row in enumerate(rows) if baseline == re.split(r" [(\[]", row[varying])[0]
-        ]
+        fitting = [place for place, row in enumerate(rows) if baseline == comparison.method_of(row[varying])]
     where = ", ".join(str(key[part]) for part in ("dataset", "checkpoint", "method") if part in key)
     if not fitting:
         known = {row[part] for row in rows for part in (varying, "name")}

@@ -1,6 +1,6 @@
 """Numbers that others published, and whether our runs agree with them."""
 
-from tunebook.claims.agreement import WIDEST, WORDS, Verdict, Word, declared, verdicts
+from tunebook.claims.agreement import WIDEST, WORDS, Verdict, Word, declared, hundredths, verdicts
 from tunebook.claims.counterparts import canonical, counterpart
 from tunebook.claims.ledger import Claim, read_claims
 
@@ -13,6 +13,7 @@ __all__ = [
     "canonical",
     "counterpart",
     "declared",
+    "hundredths",
     "read_claims",
     "verdicts",
 ]

@@ -208,7 +208,7 @@ def _compared(claim: Claim, row: Row, others: Sequence[Row]) -> Verdict:
     there = counterpart(claim)
     assert there is not None
     caveats = list(_cautions(claim, row["checkpoint"]))
-    caveats += [f"another row of ours fits: {one['method']} with {_share(one['mean'])}" for one in others]
+    caveats += [f"another row of ours fits: {one['method']} with {hundredths(one['mean'])}" for one in others]
     is_same = there.is_same and row["examples"] == there.examples
     theirs = claim.test_examples or there.examples
     if why := _too_little(claim, row, there, is_same=is_same):
@@ -226,16 +226,22 @@ def _compared(claim: Claim, row: Row, others: Sequence[Row]) -> Verdict:
 
 
 def _said(value: float, low: float, high: float) -> tuple[Word, str]:
-    within = f"{_share(low)} to {_share(high)}"
+    within = f"{hundredths(low)} to {hundredths(high)}"
     if low > 0 or high < 0:
         side = "higher" if value > 0 else "lower"
-        return "differs", f"ours is {_share(abs(value))} points {side}; difference {within}"
+        return "differs", f"ours is {hundredths(abs(value))} points {side}; difference {within}"
     if max(value - low, high - value) > WIDEST:
         return "not testable", f"at this n neither can be said: difference {within}"
     return "agrees", f"difference {within}"
 
 
-def _share(value: float | None) -> str:
+def hundredths(value: float | None) -> str:
+    """A score or a difference in hundredths of the metric's unit; None is a dash.
+
+    Example:
+        >>> hundredths(0.915), hundredths(None)
+        ('91.50', '-')
+    """
     return "-" if value is None else f"{100 * value:.2f}"
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tunebook import data
 from tunebook.claims.ledger import Claim
+from tunebook.comparison import method_of
 from tunebook.models.rows import rows as checkpoint_rows
 
 Row = Mapping[str, Any]
@@ -80,11 +80,6 @@ def is_near(size: int | None, wanted: int | None) -> bool:
     return wanted is None or (size is not None and _NEAR_SIZE[0] * wanted <= size <= _NEAR_SIZE[1] * wanted)
 
 
-def method_of(row: Row) -> str:
-    """The name of the method of a row's label, without its settings."""
-    return re.split(r" [(\[]", row["method"])[0]
-
-
 def alike(claim: Claim, rows: Iterable[Row]) -> list[Row]:
     """The rows of a claim's dataset, split, metric and method: of its checkpoint, or of the first comparable one, that
     has any trained on as many texts; else those that were trained on others."""
@@ -92,7 +87,8 @@ def alike(claim: Claim, rows: Iterable[Row]) -> list[Row]:
     of_it = [
         row
         for row in rows
-        if (row["dataset"], row["metric"], method_of(row)) == (claim.dataset, claim.metric, claim.method)
+        if (row["dataset"], row["metric"], method_of(row["method"]))
+        == (claim.dataset, claim.metric, claim.method)
         if there is not None and row["split"] == there.split
     ]
     by_name = [

@@ -137,11 +137,13 @@ def _show(shown: Sequence[Verdict]) -> None:
 
 
 def _row(one: Verdict) -> dict[str, Any]:
+    from tunebook.claims import hundredths
+
     claim, ours = one.claim, one.row
     return {
         "source": claim.source, "checkpoint": claim.checkpoint, "method": claim.method,
         "dataset": f"{claim.dataset} {claim.split}", "metric": claim.metric,
-        "claimed": _hundredths(claim.claimed),
+        "claimed": hundredths(claim.claimed),
         "ours": f"{_interval(ours['mean'], ours['low'], ours['high'])}; {ours['seeds']}" if ours else None,
         "difference": None if one.difference is None else _interval(one.difference, one.low, one.high),
         "verdict": one.word,
@@ -149,11 +151,9 @@ def _row(one: Verdict) -> dict[str, Any]:
 
 
 def _interval(value: float | None, low: float | None, high: float | None) -> str:
-    return f"{_hundredths(value)} ({_hundredths(low)} to {_hundredths(high)})"
+    from tunebook.claims import hundredths
 
-
-def _hundredths(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.2f}"
+    return f"{hundredths(value)} ({hundredths(low)} to {hundredths(high)})"
 
 
 def _tell_compared(compared: Sequence[Verdict]) -> None:

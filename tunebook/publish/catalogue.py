@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tunebook.claims import Claim, declared, read_claims, verdicts
+from tunebook.claims import Claim, declared, read_claims
 from tunebook.errors import IntegrityError, UsageError
 from tunebook.publish import notebooks, open_data, readme
 from tunebook.publish.export import Changes, export, texts_of_datasets
@@ -50,16 +50,14 @@ class Catalogue:
     @cached_property
     def site(self) -> Site:
         """The page, with what became of every claim by the published runs."""
-        bare = Site(self.published)
-        rows = [row for study in bare.studies for family in study.families for row in family["rows"]]
-        return Site(self.published, verdicts(self.claims, rows, declared(self.root / "experiments")))
+        return Site(self.published, self.claims, experiments=declared(self.root / "experiments"))
 
-    @property
+    @cached_property
     def declared(self) -> list[str]:
         """The experiments that have a file."""
         return readme.declared_names(self.root / "experiments")
 
-    @property
+    @cached_property
     def noted(self) -> dict[Path, Study]:
         """The notebook's place of every declared experiment that has runs."""
         folder = self.root / NOTEBOOKS

@@ -162,7 +162,7 @@ def bring_in(published: Published, book: Book) -> Changes:
             f"{published.folder} has no published runs: expected a folder with {RUNS}/, {SPLITS}/ and {EXPERIMENTS}/"
         )
     book.require_writable()
-    changes, there = Changes(skipped=dict(published.faults)), {path.name for path in book.run_folders()}
+    changes, there = Changes(), {path.name for path in book.run_folders()}
     for name in published.runs:
         if name in there:
             changes.kept.append(name)

@@ -9,14 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from tunebook.publish import svg, vega
 from tunebook.publish.open_data import SCHEMA
-from tunebook.publish.report import Chart, Kind, Table, format_value
+from tunebook.publish.report import Chart, Column, Kind, Table, format_value
 from tunebook.text.markdown import visible
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-FILTERS = ("dataset", "checkpoint", "method_name", "metric", "trials")
-"""What the index can be filtered by, beside words: columns of its rows."""
+FILTERS = {
+    "dataset": "dataset",
+    "checkpoint": "checkpoint",
+    "method": "method_name",
+    "metric": "metric",
+    "budget": "trials",
+}
+"""What the index can be filtered by, beside words, and the key of its rows that holds it."""
 
 
 @lru_cache(maxsize=1)
@@ -33,6 +39,7 @@ def environment() -> Environment:
         finalize=lambda value: visible(value) if type(value) is str else value,
     )
     made.filters |= {
+        "drawn": lambda chart: Markup(svg.render(chart)),
         "shown": lambda value, kind: format_value(value, kind),
         "along": _along,
         "sorted_by": _sorted_by,
@@ -84,33 +91,27 @@ def _sorted_by(value: Any, kind: Kind) -> str:
 
 
 def _filters(row: Mapping[str, Any]) -> str:
-    """The attributes of a row that the index filters by; nothing for rows of other tables."""
+    """The attributes of a row that the index filters by."""
     from markupsafe import escape
 
-    if "page" not in row:
-        return ""
     words = [row[key] for key in ("dataset", "checkpoint", "method", "metric", "experiment")]
     values = {"search": visible(" ".join(map(str, words)).lower())}
     values |= {name: visible(filter_value(row, name)) for name in FILTERS}
-    return "".join(
-        f' data-{name.replace("_name", "").replace("trials", "budget")}="{escape(value)}"'
-        for name, value in values.items()
-    )
+    return "".join(f' data-{name}="{escape(value)}"' for name, value in values.items())
 
 
 def filter_value(row: Mapping[str, Any], name: str) -> str:
     """A row's value of a filter, as text; of the budget how many trials it was tuned with."""
-    return str(row.get(name) or 0) if name == "trials" else str(row[name])
+    value = row.get(FILTERS[name])
+    return str(value or 0) if name == "budget" else str(value)
 
 
 # --- charts ------------------------------------------------------------------------------------------------------
 
 
 def figure(chart: Chart, page: str, place: int) -> dict[str, Any]:
-    """A chart for a page: its id, its drawing, and itself."""
-    from markupsafe import Markup
-
-    return {"id": f"{page}-{chart.name}-{place}", "chart": chart, "svg": Markup(svg.render(chart))}
+    """A chart with the id that its page and its script know it by."""
+    return {"id": f"{page}-{chart.name}-{place}", "chart": chart}
 
 
 def chart_script(figures: Sequence[Mapping[str, Any]]) -> bytes:
@@ -123,9 +124,7 @@ def chart_script(figures: Sequence[Mapping[str, Any]]) -> bytes:
 
 
 def plain(
-    name: str, title: str, columns: Sequence[tuple[str, str, Kind]], rows: Sequence[Mapping[str, Any]]
+    name: str, title: str, columns: Sequence[tuple[Any, ...]], rows: Sequence[Mapping[str, Any]]
 ) -> Table:
-    """A table by its columns' keys, titles and kinds."""
-    from tunebook.publish.report import Column
-
+    """A table by its columns' keys, titles, kinds and, where they link, the keys of addresses."""
     return Table(name, title, tuple(Column(*one) for one in columns), tuple(rows))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunebook import cost, metrics, run_object, spec
 from tunebook.book import folder as book_folder
+from tunebook.book.card_facts import file_name
 from tunebook.durable import canonical_json, read_json, read_lines
 from tunebook.errors import IntegrityError, TunebookError
 from tunebook.names import slug
@@ -86,12 +87,10 @@ def run_values(folder: Path) -> dict[str, Any]:
 
 def _without_folders(asked: Mapping[str, Any]) -> dict[str, Any]:
     """A specification in which files go by their names: where they lay is nobody's business."""
-    dataset = {key: _last_part(value) for key, value in asked["dataset"].items()}
-    return {**asked, "dataset": dataset, "checkpoint": _last_part(asked["checkpoint"])}
-
-
-def _last_part(value: Any) -> Any:
-    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+    dataset = {
+        key: file_name(value) if isinstance(value, str) else value for key, value in asked["dataset"].items()
+    }
+    return {**asked, "dataset": dataset, "checkpoint": file_name(asked["checkpoint"])}
 
 
 def curve(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

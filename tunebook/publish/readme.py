@@ -9,6 +9,7 @@ from typing import Any
 
 from tunebook import methods
 from tunebook.claims import Verdict
+from tunebook.comparison import method_of
 from tunebook.errors import UsageError
 from tunebook.models.rows import rows as checkpoint_rows
 from tunebook.publish import reports
@@ -109,7 +110,7 @@ def _references(studies: Iterable[Study]) -> list[str]:
     rows = [row for study in studies for family in study.families for row in family["rows"]]
     used = {row["checkpoint"] for row in rows}
     told = [row.paper for row in checkpoint_rows().values() if row.name in used]
-    names = {str(row["method"]).split(" ")[0] for row in rows}
+    names = {method_of(row["method"]) for row in rows}
     told += [methods.rows()[name].function.__doc__ or "" for name in sorted(names) if name in methods.rows()]
     found: dict[str, str] = {}
     for text in told:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tunebook import metrics
+from tunebook.comparison import method_of
 from tunebook.publish.report import Axis, Chart, Column, Kind, Mark, Table, format_value
 from tunebook.publish.study import Family, Study
 from tunebook.registry import lookup
@@ -74,7 +75,7 @@ def place(family: Family) -> str:
 def reference(family: Family) -> Row | None:
     """The row that the others are measured against: full fine-tuning where there is one such row, else the best."""
     rows = [row for row in family["rows"] if row["mean"] is not None]
-    full = [row for row in rows if row["method"].split(" ")[0] == "full"]
+    full = [row for row in rows if method_of(row["method"]) == "full"]
     return full[0] if len(full) == 1 else (rows[0] if rows else None)
 
 
@@ -181,8 +182,9 @@ def seeds(family: Family, study: Study) -> Chart:
 def costs(family: Family) -> Chart:
     """Seconds of training of each row."""
     rows = [row for row in family["rows"] if row["train_seconds"]]
-    values = tuple({"x": row["train_seconds"], "y": called(family)[row["name"]]} for row in rows)
-    names = tuple(called(family)[row["name"]] for row in rows)
+    names_of = called(family)
+    names = tuple(names_of[row["name"]] for row in rows)
+    values = tuple({"x": row["train_seconds"], "y": name} for row, name in zip(rows, names, strict=True))
     return Chart(
         "costs",
         "Training time",

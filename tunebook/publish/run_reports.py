@@ -91,7 +91,7 @@ def reliability(published: Published, run: Run, split: str = "test") -> Chart | 
     low = max(0.0, min(value["y_low"] for value in values) - 0.02)
     even = tuple(
         {"x": place, "y": place, "group": "as sure as right"}
-        for place in (round(1 / logits_of(found), 4), 1.0)
+        for place in (round(1 / found.logits.shape[1], 4), 1.0)
     )
     marks = (Mark("line", even), Mark("interval", tuple({**value, "group": "measured"} for value in values)))
     axes = (
@@ -101,11 +101,6 @@ def reliability(published: Published, run: Run, split: str = "test") -> Chart | 
     return Chart(
         "reliability", f"Reliability, {split}", *axes, marks, "Wilson intervals at 95 %, over examples."
     )
-
-
-def logits_of(found: Classified) -> int:
-    """How many classes there are."""
-    return int(found.logits.shape[1])
 
 
 def _wilson(share: float, count: int) -> dict[str, float]:

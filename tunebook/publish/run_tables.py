@@ -37,7 +37,7 @@ def scores(run: Mapping[str, Any]) -> Table:
         ("texts", "texts", "count"),
         *((name, name.replace("_", " "), "number") for name in names),
     ]
-    return html.plain("scores", "Scores", columns, rows)  # type: ignore[arg-type]
+    return html.plain("scores", "Scores", columns, rows)
 
 
 def classes(run: Mapping[str, Any], split: str) -> Table | None:
@@ -53,7 +53,7 @@ def classes(run: Mapping[str, Any], split: str) -> Table | None:
         ("f1", "F1", "share"),
         ("support", "texts", "count"),
     ]
-    return html.plain("classes", f"Classes on {split}", columns, rows)  # type: ignore[arg-type]
+    return html.plain("classes", f"Classes on {split}", columns, rows)
 
 
 def cost(run: Mapping[str, Any]) -> Table:

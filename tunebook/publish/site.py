@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from tunebook import selection
-from tunebook.claims import WORDS, Verdict
+from tunebook.claims import WORDS, Claim, Verdict, verdicts
+from tunebook.grid import Experiment
 from tunebook.names import slug
 from tunebook.publish import html, reports, run_reports, run_tables, study_reports, things
 from tunebook.publish.open_data import Published
@@ -22,17 +23,29 @@ _HERE = Path(str(files("tunebook.publish")))
 
 
 class Site:
-    """A catalogue's page, rendered file by file from open data; `verdicts` are the claims with what became of them."""
+    """A catalogue's page, rendered file by file from open data; `experiments` by file lend commands to `claims`."""
 
     def __init__(
-        self, published: Published, verdicts: Sequence[Verdict] = (), *, is_live: bool = False
+        self,
+        published: Published,
+        claims: Sequence[Claim] = (),
+        *,
+        experiments: Mapping[str, Experiment] | None = None,
+        is_live: bool = False,
     ) -> None:
-        self.published, self.verdicts, self.is_live = published, verdicts, is_live
+        self.published, self.claims, self.is_live = published, claims, is_live
+        self.experiments = experiments
 
     @cached_property
     def studies(self) -> list[Study]:
         """The experiments, judged when they are asked for."""
         return studies(self.published)
+
+    @cached_property
+    def verdicts(self) -> list[Verdict]:
+        """What became of every claim by the published rows."""
+        rows = [row for study in self.studies for family in study.families for row in family["rows"]]
+        return verdicts(self.claims, rows, self.experiments)
 
     @cached_property
     def overview(self) -> Table:
@@ -82,9 +95,9 @@ class Site:
     def _index(self) -> bytes:
         rows = self.overview.rows
         choices = {
-            name.replace("_name", "").replace("trials", "budget"): sorted(
+            name: sorted(
                 {
-                    (value := html.filter_value(row, name), f"{value} trials" if name == "trials" else value)
+                    (value := html.filter_value(row, name), f"{value} trials" if name == "budget" else value)
                     for row in rows
                 }
             )
@@ -282,16 +295,9 @@ def _detectable(family: Family) -> str:
 def _runs(study: Study) -> Table:
     rows = [
         {
+            **{key: run[key] for key in ("checkpoint", "method", "dataset", "seed")},
             "page": f"runs/{run['folder']}.html",
             "name": run["run"][:12],
-            "checkpoint": run["checkpoint"],
-            "method": run["method"],
-            "dataset": run["dataset"],
-            "seed": run["seed"],
-            "train_size": run["train_size"],
-            "metric": "",
-            "experiment": "",
-            "method_name": run["method"],
             "score": run_tables.usual(run),
             "train_seconds": run["cost"]["train_seconds"],
         }
@@ -299,16 +305,14 @@ def _runs(study: Study) -> Table:
     ]
     columns = [
         ("name", "run", "code", "page"),
-        ("checkpoint", "checkpoint", "text", None),
-        ("method", "method", "text", None),
-        ("dataset", "dataset", "text", None),
-        ("seed", "seed", "count", None),
-        ("score", "score on test", "number", None),
-        ("train_seconds", "training", "seconds", None),
+        ("checkpoint", "checkpoint"),
+        ("method", "method"),
+        ("dataset", "dataset"),
+        ("seed", "seed", "count"),
+        ("score", "score on test", "number"),
+        ("train_seconds", "training", "seconds"),
     ]
-    from tunebook.publish.report import Column
-
-    return Table("runs", "Runs", tuple(Column(*one) for one in columns), tuple(rows))  # type: ignore[arg-type]
+    return html.plain("runs", "Runs", columns, rows)
 
 
 def _claim(one: Verdict) -> dict[str, Any]:

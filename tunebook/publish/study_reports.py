@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tunebook.comparison import method_of
 from tunebook.publish.report import Axis, Chart, Column, Mark, Table
 from tunebook.publish.reports import unit
 from tunebook.publish.study import Study
@@ -20,7 +21,7 @@ def overview(studies: Iterable[Study]) -> Table:
                         **row,
                         "experiment": study.name,
                         "page": f"experiments/{study.slug}.html",
-                        "method_name": row["method"].split(" ")[0],
+                        "method_name": method_of(row["method"]),
                         "unit": unit(row["metric"]),
                         "interval": (row["low"], row["mean"], row["high"]),
                     }

@@ -23,7 +23,6 @@ LEVEL = 0.99
 ROUNDING = 1e-4
 """A difference that is never judged: a hundredth of a point, or that part of a larger number."""
 _RESAMPLES = 1000
-_MOST_UNDEFINED = 0.01
 _FIRST = 5
 
 
@@ -245,4 +244,8 @@ def _error(metric: str, labels: np.ndarray, *, logits: np.ndarray, others: np.nd
         return error if np.isfinite(error) else 0.0
     drawn = weighted.replicates(metric, [(labels, logits), (labels, others)], resamples=_RESAMPLES)
     differences = (drawn[1] - drawn[0])[np.isfinite(drawn).all(axis=0)]
-    return float(differences.std(ddof=1)) if len(differences) >= (1 - _MOST_UNDEFINED) * _RESAMPLES else 0.0
+    return (
+        float(differences.std(ddof=1))
+        if len(differences) >= (1 - weighted.MOST_UNDEFINED) * _RESAMPLES
+        else 0.0
+    )

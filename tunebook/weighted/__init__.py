@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
     from tunebook.weighted.resamples import Prepare, Weigh
 
-__all__ = ["per_example", "replicates", "values"]
+__all__ = ["MOST_UNDEFINED", "per_example", "replicates", "values"]
+MOST_UNDEFINED = 0.01
+"""The share of resamples that a metric may be undefined on, as where a rare class was not drawn."""
 
 
 def per_example(metric_name: str, labels: ArrayLike, logits: ArrayLike) -> np.ndarray | None:

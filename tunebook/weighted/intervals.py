@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tunebook import metrics, stats
-from tunebook.weighted import per_example, replicates, values
+from tunebook.weighted import MOST_UNDEFINED, per_example, replicates, values
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 RESAMPLES = 1000
 _SHARES = ("accuracy", "f1_micro")
 """With one class for each text both are the share of right answers."""
-_MOST_UNDEFINED = 0.01
 
 
 def of_splits(
@@ -76,7 +75,7 @@ def _percentiles(drawn: np.ndarray) -> dict[str, Any]:
     import numpy as np
 
     is_defined = np.isfinite(drawn)
-    if is_defined.mean() < 1 - _MOST_UNDEFINED:
+    if is_defined.mean() < 1 - MOST_UNDEFINED:
         return _none("undefined on many resampled test sets")
     low, high = (float(end) for end in np.quantile(drawn[is_defined], (0.025, 0.975)))
     if high - low <= 1e-12:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunebook import cost, data, durable, environment, methods, metrics
+from tunebook import cost, data, durable, environment, gate, methods, metrics
 from tunebook.book import card, snapshots
 from tunebook.book import folder as book_folder
 from tunebook.book import predictions as stored
@@ -68,6 +68,7 @@ def run(prepared: Prepared, book: Book, options: Options, control: Control) -> d
         durable.sweep(prepared.folder)
         (prepared.folder / "failure.json").unlink(missing_ok=True)
         durable.write_json(prepared.folder / "run.json", describe(prepared))
+        gate.look_once(prepared, book)
         try:
             return (
                 _baseline(prepared)

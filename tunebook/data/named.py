@@ -37,7 +37,7 @@ class Found:
         for part in self.form.parts.values():
             for file in part:
                 for name in filter(None, (file.path, file.beside)):
-                    path = _existing(self.folder, name)
+                    path = existing(self.folder, name)
                     if path is not None and path.is_dir():
                         yield from sorted(path.iterdir())
                     elif path is not None:
@@ -85,7 +85,8 @@ def _folders(row: DatasetRow, source: DataSource) -> list[Path]:
     return [Path(root) / folder for folder in row.folders] if root else []
 
 
-def _existing(root: Path, name: str) -> Path | None:
+def existing(root: Path, name: str) -> Path | None:
+    """The file or folder of a name, or that file gzipped; None where there is neither."""
     for path in (root / name, root / f"{name}.gz"):
         if path.exists():
             return path
@@ -95,7 +96,7 @@ def _existing(root: Path, name: str) -> Path | None:
 def _missing(form: Form, root: Path) -> list[str]:
     required = [file for part, files in form.parts.items() if part not in form.optional for file in files]
     names = [name for file in required for name in (file.path, file.beside) if name]
-    return [name for name in names if _existing(root, name) is None]
+    return [name for name in names if existing(root, name) is None]
 
 
 def _how_to_get(row: DatasetRow, folders: list[Path]) -> str:
@@ -200,12 +201,12 @@ def _read_part(found: Found, name: str, *, source: DataSource, faults: Faults) -
     row, optional = found.row, name in found.form.optional
     collector = Collector(faults=faults, score=row.task == "regression")
     for file in found.form.parts[name]:
-        path = _existing(found.folder, file.path)
+        path = existing(found.folder, file.path)
         if path is None:
             return None
         options = dict(file.options)
         if file.beside:
-            options["beside"] = _existing(found.folder, file.beside)
+            options["beside"] = existing(found.folder, file.beside)
         encoding = source.encoding if source.encoding != "utf-8" else file.encoding
         records = lookup(READERS, file.reader, "reader")(path, encoding=encoding, faults=faults, **options)
         encode, expected = _encoder(row, file)
@@ -213,7 +214,7 @@ def _read_part(found: Found, name: str, *, source: DataSource, faults: Faults) -
             collector.add(
                 records,
                 path=path,
-                prefix=_prefix(file.path),
+                prefix=prefix(file.path),
                 encode=encode,
                 expected=expected,
                 skipped=(*file.skipped, _UNLABELLED) if optional else file.skipped,
@@ -236,11 +237,11 @@ def _encoder(row: DatasetRow, file: File) -> tuple[Encode, str]:
     return numbers.get, "one of " + ", ".join(repr(raw) for raw in file.labels)
 
 
-def _prefix(path: str) -> str:
+def prefix(path: str) -> str:
     """The start of a row's id where the owners give none: the file without its ending, as `train-`.
 
     Example:
-        >>> _prefix("blitzer/books/negative.review")
+        >>> prefix("blitzer/books/negative.review")
         'blitzer-books-negative-'
     """
     return re.sub(r"\.(csv|tsv|txt|review)$", "", path).replace("/", "-") + "-"

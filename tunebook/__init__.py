@@ -1,6 +1,6 @@
 """Tunebook: a laboratory and a reference book for fine-tuning pretrained Transformer encoders.
 
-The verbs of the command line, from Python: `run`, `load` and `compare`, plain values back.
+The verbs of the command line, from Python: `run`, `load`, `compare` and `behave`, plain values back.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tunebook.predict import Predictor
 
-__all__ = ["compare", "load", "run"]
+__all__ = ["behave", "compare", "load", "run"]
 
 
 def run(
@@ -116,4 +116,39 @@ def compare(
         baseline=baseline,
         correction=correction,
         pareto=pareto,
+    )
+
+
+def behave(
+    experiment: str | Path,
+    *,
+    texts: int = 500,
+    transfer_texts: int = 2000,
+    transfer: bool | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    root: str | Path | None = None,
+) -> dict[str, Any]:
+    """Examine the finished runs of an experiment's file: how they behave beyond their score.
+
+    The words are those of `tunebook behave`, and so is the object that comes back, as `--json` prints it: rows of
+    `robustness`, `calibration`, `coverage`, `slices`, `worst`, `moved`, `forgetting`, `agreement` and `transfer`, what
+    is `missing` and why, and `seconds` by part.
+
+    Raises:
+        UsageError: the file has faults, nothing is finished, or labels cannot be mapped to other datasets'.
+        IntegrityError: predictions or weights are damaged.
+    """
+    from tunebook.book import open_book
+    from tunebook.cli import _behaviour
+
+    return _behaviour.behave(
+        Path(experiment),
+        open_book(Path(root) if root is not None else None),
+        texts=texts,
+        transfer_texts=transfer_texts,
+        transfer=transfer,
+        seed=seed,
+        device=device,
+        tell=lambda _: None,
     )

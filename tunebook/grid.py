@@ -145,7 +145,8 @@ class Experiment(Strict):
     """A question, and the grid of runs that answers it: checkpoints x datasets x methods x seeds.
 
     `train_sizes` and `split_seeds` are further axes of the datasets: on how many texts is trained ("all" for as many
-    as there are), and by which seeds an own file is cut into its splits.
+    as there are), and by which seeds an own file is cut into its splits. `transfer` asks for finished runs to be tried
+    on other datasets of the same classes, or says what each label means there; it changes no run.
     """
 
     question: str = ""
@@ -159,6 +160,7 @@ class Experiment(Strict):
     max_runs: Annotated[int, Field(ge=1, le=100_000)] = 1000
     train: TrainSpec = TrainSpec()
     tune: TuneSpec | None = None
+    transfer: Annotated[bool | dict[str, str], Field(exclude=True)] = False
 
     @property
     def seed_list(self) -> Sequence[int]:

@@ -47,7 +47,7 @@ class Predictor:
         answers: list[dict[str, Any]] = []
         for start in range(0, len(texts), _CHUNK_TEXTS):
             chunk = [self._checked(text) for text in texts[start : start + _CHUNK_TEXTS]]
-            answers += [self._answer(text, row) for text, row in zip(chunk, self._logits(chunk), strict=True)]
+            answers += [self._answer(text, row) for text, row in zip(chunk, self.logits(chunk), strict=True)]
         return answers
 
     def _checked(self, text: Any) -> Any:
@@ -62,12 +62,17 @@ class Predictor:
             return text
         raise UsageError(f"expected {'two texts' if self.is_pair else 'a text'}, got {text!r:.80}")
 
-    def _logits(self, texts: list[Any]) -> np.ndarray:
+    def logits(self, texts: Sequence[Any]) -> np.ndarray:
+        """Float32 logits `(texts, outputs)`; a text is a string, or of a run on pairs a list of two.
+
+        Raises:
+            DataRejected: a text has no token.
+        """
         from tunebook.data.tokens import after, tokenise_now
         from tunebook.evaluate import predict
 
         store = tokenise_now(
-            texts, self.encoder.tokenizer.backend_tokenizer, max_length=self.max_length, long=self.long
+            list(texts), self.encoder.tokenizer.backend_tokenizer, max_length=self.max_length, long=self.long
         )
         return predict(
             self.path, after(self.encoder.virtual_ids, store), self.hardware, max_tokens=_PASS_TOKENS

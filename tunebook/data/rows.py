@@ -70,7 +70,10 @@ class Form:
 
 @dataclass(frozen=True)
 class DatasetRow:
-    """A named dataset, as its owners describe it and as Tunebook splits it."""
+    """A named dataset, as its owners describe it and as Tunebook splits it.
+
+    Datasets of one `label_space` name the same classes: a model of one can be tried on the others.
+    """
 
     name: str
     task: str
@@ -88,6 +91,7 @@ class DatasetRow:
     folder: str = ""
     label_range: tuple[float, float] | None = None
     embedded: bool = False
+    label_space: str | None = None
 
     @property
     def folders(self) -> tuple[str, ...]:

@@ -48,6 +48,7 @@ ROWS = (
         name="sst2",
         task="classification",
         label_names=("negative", "positive"),
+        label_space="sentiment",
         language="en",
         licence="research use",
         redistributable=False,

@@ -9,6 +9,7 @@ ROWS = (
         name="pocket",
         task="classification",
         label_names=("negative", "positive"),
+        label_space="sentiment",
         language="en",
         licence="CC0-1.0",
         redistributable=True,

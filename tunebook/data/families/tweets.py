@@ -80,6 +80,7 @@ ROWS = (
         name="sentiment140",
         task="classification",
         label_names=("negative", "positive"),
+        label_space="sentiment",
         language="en",
         licence="academic use; Twitter's terms",
         redistributable=False,

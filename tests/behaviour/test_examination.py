@@ -1,0 +1,151 @@
+"""Finished runs examined whole: every part is there, answers are kept, and what cannot be had says so."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import tunebook
+from tests.test_predict import finish
+from tests.training import spec_values, write_reviews
+from tunebook import behaviour, predict
+from tunebook.behaviour.examination import PARTS, examine
+from tunebook.behaviour.ground import Settings
+from tunebook.book import Book
+from tunebook.cli import application
+from tunebook.errors import UsageError
+from tunebook.run_object import as_object
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+MEANING = {"bad": "negative", "good": "positive"}
+SMALL = Settings(texts=20, transfer_texts=20, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Callable[..., Path]) -> Book:
+    """A book with two methods of two seeds on own reviews, and a baseline."""
+    book = Book(tmp_path_factory.mktemp("book"))
+    file = write_reviews(tmp_path_factory.mktemp("reviews") / "reviews.csv")
+    for method in ({"name": "full", "learning_rate": 2e-3}, "linear_probe"):
+        for seed in (0, 1):
+            finish(spec_values(tiny_checkpoint("bert"), file, method=method, seed=seed, min_steps=20), book)
+    finish(spec_values("none", file, method="tfidf_logreg") | {"train": {}}, book)
+    return book
+
+
+def objects(book: Book) -> list[dict[str, Any]]:
+    return [as_object(folder) for folder in book.run_folders()]
+
+
+@pytest.fixture(scope="module")
+def found(book: Book) -> dict[str, Any]:
+    return examine(objects(book), book, settings=SMALL, transfers=MEANING)
+
+
+def test_every_part_has_rows_of_plain_values(found: dict[str, Any]) -> None:
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert [part for part in PARTS if not found[part]] == ["forgetting"], (
+        "the tiny checkpoint has no such head"
+    )
+    methods = {row["method"].split(" ")[0] for row in found["calibration"]}
+    assert methods == {"full", "linear_probe", "tfidf_logreg"}
+    assert {row["method"].split(" ")[0] for row in found["robustness"]} == {"full", "linear_probe"}
+
+
+def test_plain_tests_are_judged_by_what_the_labels_mean(found: dict[str, Any]) -> None:
+    kinds = {row["kind"] for row in found["robustness"]}
+    assert kinds == {"invariance", "direction", "minimum functionality"}
+
+
+def test_frozen_layers_did_not_move_and_trained_ones_did(found: dict[str, Any]) -> None:
+    moved = {method: [] for method in ("full", "linear_probe")}  # type: ignore[var-annotated]
+    for row in found["moved"]:
+        moved[row["method"].split(" ")[0]].append((row["cka"], row["relative"]))
+    assert all(cka == pytest.approx(1) and relative == 0 for cka, relative in moved["linear_probe"])
+    assert all(relative > 0 for _, relative in moved["full"])
+
+
+def test_other_datasets_are_tried_where_they_are_here(found: dict[str, Any]) -> None:
+    cells = {(row["method"].split(" ")[0], row["target"], row["group"]): row for row in found["transfer"]}
+    assert 0 <= cells["full", "pocket", ""]["value"] <= 1
+    assert {group for _, target, group in cells if target == "pocket"} == {"", "film", "product", "tweet"}
+    assert cells["full", "imdb", ""]["value"] is None
+    assert "not there" in cells["full", "imdb", ""]["why"]
+
+
+def test_answers_are_kept_and_asked_once(
+    book: Book, found: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predict.Predictor, "logits", lambda *_: 1 / 0)
+    again = examine(objects(book), book, settings=SMALL, transfers=MEANING)
+    assert {part: again[part] for part in PARTS} == {part: found[part] for part in PARTS}
+    with pytest.raises(ZeroDivisionError):  # another sample is another question
+        examine(objects(book), book, settings=Settings(texts=21, transfer_texts=20, device="cpu"))
+
+
+def test_labels_that_cannot_be_mapped_are_refused_before_anything_is_asked(book: Book) -> None:
+    with pytest.raises(UsageError, match=r"transfer = \{ 'bad' = \"\.\.\.\", 'good'"):
+        examine(objects(book), book, settings=SMALL, transfers=True)
+
+
+def test_texts_that_are_gone_leave_what_predictions_tell(
+    tmp_path: Path, tiny_checkpoint: Callable[..., Path]
+) -> None:
+    book, file = Book(tmp_path / "book"), write_reviews(tmp_path / "reviews.csv")
+    finish(spec_values(tiny_checkpoint("bert"), file), book)
+    file.unlink()
+    found = examine(objects(book), book, settings=SMALL)
+    assert found["calibration"]
+    assert not found["robustness"]
+    assert "reviews.csv" in found["missing"][0]["why"]
+
+
+def test_runs_without_weights_are_named_and_the_rest_goes_on(
+    tmp_path: Path, tiny_checkpoint: Callable[..., Path]
+) -> None:
+    book, file = Book(tmp_path / "book"), write_reviews(tmp_path / "reviews.csv")
+    folder = finish(spec_values(tiny_checkpoint("bert"), file), book, keep="none")
+    found = examine(objects(book), book, settings=SMALL)
+    assert found["coverage"]
+    assert [gap["why"] for gap in found["missing"] if "no weights" in gap["why"]]
+    assert not (folder / "behaviour").exists()
+
+
+def test_scores_are_not_examined(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="nothing is finished that gives classes"):
+        examine([], Book(tmp_path), settings=SMALL)
+
+
+# --- the verb ----------------------------------------------------------------------------------------------------
+
+
+def test_the_verb_keeps_what_it_finds_with_the_experiment(
+    tmp_path: Path, tiny_checkpoint: Callable[..., Path]
+) -> None:
+    root, file = tmp_path / "book", write_reviews(tmp_path / "reviews.csv")
+    toml = tmp_path / "mine.toml"
+    toml.write_text(
+        f'checkpoints = ["{tiny_checkpoint("bert")}"]\nmethods = ["full"]\nseeds = 1\ntransfer = {{ bad = "negative", '
+        f'good = "positive" }}\ndatasets = [{{ path = "{file}", text = ["body"], label = "stars" }}]\n'
+        "[train]\nepochs = 1\nmax_length = 32\n"
+    )
+    call = CliRunner().invoke
+    early = call(application(), ["behave", str(toml), "--root", str(root)])
+    assert isinstance(early.exception, UsageError)
+    assert "tunebook run" in str(early.exception)
+    assert call(application(), ["run", str(toml), "--root", str(root), "--quiet"]).exit_code == 0
+    words = ["behave", str(toml), "--texts", "20", "--transfer-texts", "20", "--root", str(root)]
+    shown = call(application(), words)
+    assert shown.exit_code == 0, shown.exception
+    for title in ("failure rates", "calibration", "worst slice", "on other datasets"):
+        assert title in shown.output
+    (folder,) = (root / "experiments").iterdir()
+    kept = behaviour.read(folder)
+    assert kept is not None
+    again = tunebook.behave(toml, texts=20, transfer_texts=20, root=root)
+    assert kept == again | {"seconds": kept["seconds"]}

@@ -1,0 +1,144 @@
+"""What some rows stand on: the dataset as they were trained on it, what of it is asked again, and other datasets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from tunebook import data, spec
+from tunebook.behaviour import robustness, slices, templates, transfer
+from tunebook.behaviour.label_space import meanings
+from tunebook.behaviour.sample import hash_sample
+from tunebook.errors import UsageError
+from tunebook.spec import NO_CHECKPOINT
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tunebook.book import Book
+    from tunebook.data.dataset import Dataset
+    from tunebook.sources import Run
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How much is asked: `texts` of test are perturbed, `transfer_texts` of each other dataset are tried, by `seed`."""
+
+    texts: int = 500
+    transfer_texts: int = transfer.MOST_TEXTS
+    seed: int = 0
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Row:
+    """Runs that differ by their seed alone, in its order, and what they are called."""
+
+    key: Mapping[str, Any]
+    runs: Sequence[Run]
+
+    @property
+    def has_model(self) -> bool:
+        """Whether it is more than a baseline."""
+        return bool(self.key["checkpoint"] != NO_CHECKPOINT)
+
+
+class Ground:
+    """A dataset as some rows were trained on it: its texts, the sample that is perturbed, and other datasets."""
+
+    def __init__(self, rows: Sequence[Row], book: Book, settings: Settings) -> None:
+        self.book, self.settings = book, settings
+        self._run = rows[0].runs[0]
+        self.declared = book.document(self._run, "run.json")
+        self.label_names: list[str] = self.declared["dataset"]["label_names"]
+        self.meaning: tuple[str, list[str]] | None = None
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The dataset as it was read for these runs.
+
+        Raises:
+            UsageError: its files are not here, or hold other texts than then.
+            DataRejected: its files are not what they should be.
+        """
+        source = spec.dataset_spec(self.declared["spec"]["dataset"], self._run["dataset"]).source()
+        dataset = data.load(source, cache=self.book.cache)
+        if dataset.splits["test"].fingerprint != self._run["splits"]["test"]:
+            raise UsageError(
+                f"the test texts of {dataset.name} are not those that these runs were measured on"
+            )
+        return dataset
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """The texts of test."""
+        found: list[str] = self.dataset.splits["test"].texts().to_pylist()
+        return found
+
+    @cached_property
+    def sample(self) -> np.ndarray:
+        """The places in test of the texts that are perturbed, `(texts,)`."""
+        return hash_sample(self.texts, self.settings.texts)
+
+    @cached_property
+    def home_sample(self) -> np.ndarray:
+        """The places in test of the texts that stand for it among other datasets', `(texts,)`."""
+        return hash_sample(self.texts, self.settings.transfer_texts)
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The ids of the sample."""
+        known = self.dataset.splits["test"].ids
+        return [known[place] for place in self.sample]
+
+    @cached_property
+    def sampled(self) -> list[str]:
+        """The texts of the sample."""
+        return [self.texts[place] for place in self.sample]
+
+    @cached_property
+    def changed(self) -> list[robustness.Perturbed]:
+        """The sample after each perturbation."""
+        return robustness.perturbed(self.sampled, seed=self.settings.seed)
+
+    @cached_property
+    def slices(self) -> dict[str, np.ndarray]:
+        """The named parts of test, bool `(examples,)` each."""
+        train, test = self.dataset.splits["train"], self.dataset.splits["test"]
+        words = Counter(word for text in train.texts().to_pylist() for word in slices.words(text))
+        groups = test.table["group"].to_pylist() if "group" in test.table.column_names else None
+        if groups and len(set(groups)) > slices.MOST_VALUES:
+            groups = None
+        return slices.slices(self.texts, groups=groups, train_words=words)
+
+    def require_meanings(self, declared: bool | Mapping[str, str]) -> None:
+        """Find what the labels mean for other datasets.
+
+        Raises:
+            UsageError: they cannot be mapped; the message says which mapping is needed.
+        """
+        given = declared if isinstance(declared, Mapping) else None
+        self.meaning = meanings(self._run["dataset"], self.label_names, given)
+
+    @cached_property
+    def targets(self) -> list[transfer.Target]:
+        """The samples of the datasets of the same label space."""
+        assert self.meaning is not None
+        return transfer.targets(self.meaning[0], most=self.settings.transfer_texts, cache=self.book.cache)
+
+    @cached_property
+    def suite(self) -> tuple[templates.Example, ...]:
+        """The minimum-functionality tests, where the labels are those of sentiment; none otherwise."""
+        try:
+            space, _ = self.meaning or meanings(self._run["dataset"], self.label_names)
+        except UsageError:
+            return ()
+        return templates.suite(seed=self.settings.seed) if space == "sentiment" else ()
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether its texts are pairs, of which a change of one is another question."""
+        return bool(self.declared["dataset"]["is_pair"])

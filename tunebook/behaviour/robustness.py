@@ -1,0 +1,153 @@
+"""What changes when a text changes a little, and what of plain sentiment is not grasped: failures, counted.
+
+Source: Ribeiro et al. 2020, Beyond accuracy: behavioral testing of NLP models with CheckList, arXiv 2005.04118.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tunebook.behaviour import perturbations
+from tunebook.behaviour.asking import Question
+from tunebook.behaviour.rate import rate
+from tunebook.behaviour.templates import Example
+
+if TYPE_CHECKING:
+    import numpy as np
+
+TOLERANCE = 0.1
+"""By how much the probability of the class predicted before may rise in a direction test."""
+KINDS = {"same": "invariance", "not_surer": "direction"}
+MINIMUM = "minimum functionality"
+
+
+@dataclass(frozen=True)
+class Perturbed:
+    """Some texts after one perturbation: the `places` of those that it changed among all, and what they became."""
+
+    name: str
+    places: np.ndarray
+    texts: tuple[str, ...]
+    unchanged: int
+
+    def question(self, ids: Sequence[str]) -> Question:
+        """What a run is asked about it; `ids` are those of all texts."""
+        return Question(self.name, [ids[place] for place in self.places], self.texts)
+
+
+def perturbed(texts: Sequence[str], *, seed: int) -> list[Perturbed]:
+    """The texts after each perturbation; a text that one leaves as it was is counted, and not asked again."""
+    import numpy as np
+
+    found = []
+    for name in perturbations.rows():
+        changed = [perturbations.perturb(name, text, seed=seed) for text in texts]
+        places = [place for place, text in enumerate(changed) if text != texts[place]]
+        kept = tuple(changed[place] for place in places)
+        found.append(Perturbed(name, np.array(places, int), kept, len(texts) - len(places)))
+    return found
+
+
+def failures(perturbation: str, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Which texts a row fails on, bool `(seeds, texts)`, from logits `(seeds, texts, classes)` before and after.
+
+    Where the class should stay the `same`, another one fails; where the row should be `not_surer`, a probability of
+    the class that it predicted before that rose by more than 0.1.
+    """
+    import numpy as np
+
+    was, now = before.argmax(axis=2), after.argmax(axis=2)
+    if perturbations.rows()[perturbation].expectation == "same":
+        moved: np.ndarray = was != now
+        return moved
+    held, new = (
+        np.take_along_axis(_probabilities(logits), was[..., None], axis=2)[..., 0]
+        for logits in (before, after)
+    )
+    surer: np.ndarray = new - held > TOLERANCE
+    return surer
+
+
+def _probabilities(logits: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    weights = np.exp(logits.astype(np.float64) - logits.max(axis=2, keepdims=True))
+    shares: np.ndarray = weights / weights.sum(axis=2, keepdims=True)
+    return shares
+
+
+def judge_changes(
+    changed: Sequence[Perturbed], before: np.ndarray, after: Mapping[str, np.ndarray], labels: np.ndarray
+) -> list[dict[str, Any]]:
+    """A row for each perturbation, and before them one for each capability with several.
+
+    `before` are logits `(seeds, texts, classes)`, `after[name]` those of the texts that were changed, `labels`
+    `(texts,)` their classes. A row has `kind`, `capability`, `test` (empty for a capability as a whole), `texts`, how
+    many were left `unchanged`, the failure rate as `value` with `low` and `high`, whether the label is kept by
+    construction, and where it is the accuracy on these texts before and after. Of a capability a text fails by the
+    share of its tests that it fails, and counts in each kind of test apart.
+    """
+
+    singles: list[dict[str, Any]] = []
+    fails: dict[tuple[str, str], list[tuple[np.ndarray, np.ndarray]]] = {}
+    for one in changed:
+        row = perturbations.rows()[one.name]
+        told: dict[str, Any] = {
+            "kind": KINDS[row.expectation],
+            "capability": row.capability,
+            "test": one.name,
+            "texts": len(one.places),
+            "unchanged": one.unchanged,
+            "keeps_label": row.keeps_label,
+        }
+        if len(one.places):
+            was = before[:, one.places]
+            failed = failures(one.name, was, after[one.name])
+            told |= rate(failed.astype(float))
+            if row.keeps_label:
+                truth = labels[one.places]
+                told["accuracy_before"] = float((was.argmax(axis=2) == truth).mean())
+                told["accuracy_after"] = float((after[one.name].argmax(axis=2) == truth).mean())
+            fails.setdefault((row.capability, told["kind"]), []).append((one.places, failed))
+        singles.append(told)
+    wholes = [
+        {"kind": kind, "capability": capability, "test": "", **_together(parts, before.shape[:2])}
+        for (capability, kind), parts in fails.items()
+    ]
+    return wholes + singles
+
+
+def _together(parts: Sequence[tuple[np.ndarray, np.ndarray]], shape: tuple[int, ...]) -> dict[str, Any]:
+    """The failure rate over several tests: of each text the share that it fails of those that changed it."""
+    import numpy as np
+
+    total, tests = np.zeros(shape), np.zeros(shape[1])
+    for places, failed in parts:
+        total[:, places] += failed
+        tests[places] += 1
+    asked = tests > 0
+    return {
+        "texts": int(asked.sum()),
+        "unchanged": int((~asked).sum()),
+        **rate(total[:, asked] / tests[asked]),
+    }
+
+
+def judge_suite(examples: Sequence[Example], right: np.ndarray) -> list[dict[str, Any]]:
+    """A row for each capability of the minimum-functionality tests; `right` is bool `(seeds, examples)`."""
+    import numpy as np
+
+    capabilities = np.array([one.capability for one in examples])
+    return [
+        {
+            "kind": MINIMUM,
+            "capability": name,
+            "test": "",
+            "texts": int((capabilities == name).sum()),
+            "unchanged": 0,
+            **rate(1.0 - right[:, capabilities == name]),
+        }
+        for name in dict.fromkeys(capabilities.tolist())
+    ]

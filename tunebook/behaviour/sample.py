@@ -22,7 +22,7 @@ def keys_of(texts: Sequence[str]) -> Keys:
 
 
 def hash_sample(texts: Sequence[str], most: int) -> np.ndarray:
-    """The places `(texts,)`, in order, of at most `most` texts, chosen by a hash of each alone; of equal ones the first.
+    """The places `(texts,)` of at most `most` texts, chosen by a hash of each alone; of equal ones the first.
 
     Datasets without official splits are cut by a hash too: this one is another.
 

@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 
+from tests import results
 from tests.cli.calls import here
+from tests.publish.made import book_of, published
 from tunebook import checks, durable
 from tunebook.book import open_book
 from tunebook.checks import CHECKS, Case, Finding
 from tunebook.errors import UsageError
+from tunebook.judgement import judge
+from tunebook.publish.study import studies
 from tunebook.selection import Selection
 
 
@@ -186,7 +190,8 @@ def test_a_lead_that_its_pair_cannot_show(tmp_path: Path) -> None:
     rows = (row("lora", 0.81), row("full", 0.80))
     pair = told("minilm-l6 lora", "minilm-l6 full", is_separable=False, value=0.01)
     assert said(checks.test_too_small(case(tmp_path, families=[family(*rows, pairs=[pair])]))) == [
-        "TB010 note: reviews, 1,000 texts: minilm-l6 lora leads minilm-l6 full by 0.0100; 0.0300 could be detected"
+        "TB010 note: reviews, 1,000 texts: minilm-l6 lora leads minilm-l6 full by 1.0 points; "
+        "this pair would show 3.0 points in four of five such experiments"
     ]
     for other in ({**pair, "is_separable": True}, {**pair, "detectable": None}):
         assert not said(checks.test_too_small(case(tmp_path, families=[family(*rows, pairs=[other])])))
@@ -201,6 +206,27 @@ def test_a_checkpoint_that_has_seen_the_source(tmp_path: Path) -> None:
     assert said(checks.seen_before(case(tmp_path, runs=runs))) == [
         "TB011 warning: distilbert-sst2 on sst2 was trained on texts of this dataset's source"
     ]
+
+
+def test_what_was_judged_is_not_judged_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    book = book_of(tmp_path / "book", tuned=True)
+    data, _ = published(book, tmp_path / "data")
+    (study,) = studies(data)
+    calls = []
+    monkeypatch.setattr(checks, "judge", lambda *runs, **how: calls.append(runs) or judge(*runs, **how))
+    found = study.findings
+    assert found and calls == []
+    assert checks.check(study._selection, data) == found and len(calls) == 1
+
+
+def test_what_cannot_be_judged_as_a_whole_is_judged_in_part(tmp_path: Path) -> None:
+    book = book_of(tmp_path / "book")
+    other = results.finish(book, results.Run(seed=9, examples=results.examples(200)))
+    runs = [durable.read_json(folder / "run.json")["run"] for folder in (*book.run_folders(), other)]
+    book.record_experiment("all", "", {"methods": []}, runs)
+    data, _ = published(book, tmp_path / "data")
+    study = next(one for one in studies(data) if one.name == "all")
+    assert study.trouble and "TB006" in {one.code for one in study.findings}
 
 
 def test_a_split_that_no_run_has_is_refused(tmp_path: Path) -> None:

@@ -302,7 +302,7 @@ def drawn(
     scores = metrics.evaluate(logits, LABELS, label_names=("bad", "good"), task="classification")
     return Recorded(
         "drawn", {"run": "a" * 64}, {"metrics": {"test": scores}, "weights_sha256": str(logits.sum())},
-        {"threads": threads, "libraries": {"torch": "2.13.0"}},
+        {"threads": threads, "libraries": {"torch": "2.13.0"}, "processor": "one"},
         {"test": ([str(place) for place in range(1000)], LABELS, logits)},
         spread={"test": spread or {}}, **more,
     )  # fmt: skip
@@ -377,6 +377,20 @@ def test_the_same_bits_in_another_environment_are_identical() -> None:
     verdict = compare(drawn(), drawn(threads=4))
     assert verdict.word == "identical" and verdict.environment == ["threads: 2 -> 4"]
     assert all(one.allowed is not None and one.allowed >= ROUNDING for one in verdict.numbers)
+
+
+@pytest.mark.parametrize(
+    ("processor", "says"),
+    [("another", "processor: another -> one"), (None, "processor: not recorded -> one")],
+)
+def test_another_processor_or_one_that_was_not_recorded_is_another_environment(
+    processor: str | None, says: str
+) -> None:
+    told = {key: value for key, value in drawn().environment.items() if key != "processor"}
+    told |= {"processor": processor} if processor else {}
+    verdict = compare(replace(drawn(), environment=told), drawn(noise(1e-4)))
+    assert verdict.environment == [says] and verdict.word == "within the interval"
+    assert compare(drawn(), drawn(noise(1e-4))).word == "differs", "the same processor"
 
 
 def test_memory_and_a_mixed_environment_count_as_another_one() -> None:

@@ -223,9 +223,16 @@ def test_too_small(case: Case) -> Iterator[Finding]:
             ):
                 yield Finding(
                     "TB010", "note", f"{_place(family)}:",
-                    f"{first} leads {second} by {abs(pair['value']):.4f}; {pair['detectable']:.4f} could be detected",
+                    f"{first} leads {second} by {_apart(family, abs(pair['value']))}; this pair would show "
+                    f"{_apart(family, pair['detectable'])} in four of five such experiments",
                     "call them tied, or take more seeds and a larger test set",
                 )  # fmt: skip
+
+
+def _apart(family: Mapping[str, Any], value: float) -> str:
+    """A difference of scores: of shares in points."""
+    is_share = metrics.rows()[family["metric"]].bounds == (0, 1)
+    return f"{100 * value:.1f} points" if is_share else f"{value:.4f}"
 
 
 def seen_before(case: Case) -> Iterator[Finding]:
@@ -246,8 +253,15 @@ CHECKS: tuple[Check, ...] = (
 """Every check, in the order of their codes."""
 
 
-def check(selected: Selection, source: Source, *, split: str = "test") -> list[Finding]:
-    """What the checks find in some runs, errors first.
+def check(
+    selected: Selection,
+    source: Source,
+    *,
+    split: str = "test",
+    judged: Sequence[Mapping[str, Any]] | None = None,
+) -> list[Finding]:
+    """What the checks find in some runs, errors first; `judged` are the families of all of them on that split, with
+    what was tuned, where somebody has judged them already.
 
     Raises:
         UsageError: no run is finished, or none has results on that split.
@@ -261,14 +275,21 @@ def check(selected: Selection, source: Source, *, split: str = "test") -> list[F
     splits = sorted({name for run in finished for name in run["metrics"]})
     if split not in splits:
         raise UsageError(f"no run has results on {split!r}; {did_you_mean(split, splits)}")
-    unequal = {finding.about for finding in unequal_test_sets(Case(runs, [], selected.tuning, split, source))}
-    comparable = [run for run in finished if run["dataset"] not in unequal and split in run["metrics"]]
-    families = judge(comparable, source, split=split) if comparable else []
-    selected.add_tuning(families)
-    case = Case(runs, families, selected.tuning, split, source)
+    case = Case(runs, judged or _judged(selected, source, split), selected.tuning, split, source)
     found = list(dict.fromkeys(finding for one in CHECKS for finding in one(case)))
     order: tuple[Severity, ...] = ("error", "warning", "note")
     return sorted(found, key=lambda finding: (order.index(finding.severity), finding.code))
+
+
+def _judged(selected: Selection, source: Source, split: str) -> Sequence[Mapping[str, Any]]:
+    """The families of the runs that can be compared on a split, with what was tuned."""
+    runs = [run for run in selected.runs if run["purpose"] == "result"]
+    case = Case(runs, [], selected.tuning, split, source)
+    unequal = {finding.about for finding in unequal_test_sets(case)}
+    comparable = [run for run in case.finished if run["dataset"] not in unequal and split in run["metrics"]]
+    families = judge(comparable, source, split=split) if comparable else []
+    selected.add_tuning(families)
+    return families
 
 
 def _place(family: Mapping[str, Any], row: Mapping[str, Any] | None = None) -> str:

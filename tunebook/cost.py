@@ -79,8 +79,13 @@ def peak_memory_bytes() -> int:
 def summary(lines: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """All stretches together: train_seconds, samples_per_second, tokens_per_second, loader_share, peak_memory_bytes.
 
-    Steps that were repeated after a crash count as they were: time and work both.
+    Steps that were repeated after a crash count as they were: time and work both. Of an imported run the summary that
+    was published is its only line, and stays as it is: counts made of rounded rates would give others.
     """
+    lines = list(lines)
+    for line in lines:
+        if "summary" in line:
+            return dict(line["summary"])
     stretches = [line for line in lines if "train_seconds" in line]
     seconds = sum(line["train_seconds"] for line in stretches)
     return {

@@ -29,6 +29,10 @@ _LIBRARIES = (
 
 NOT_COMPARED = {"source"}
 """What is recorded of an environment, and may be another one when a run is resumed."""
+_ADDED = {"processor"}
+"""What older runs do not tell, and so may be another one there: whoever asks for the same must ask for it itself."""
+_PROCESSOR_NUMBERS = ("cpu family", "model", "stepping", "CPU implementer", "CPU variant", "CPU part")
+"""Lines of Linux's /proc/cpuinfo that tell models apart, on x86 and on ARM."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,7 @@ def describe(
         "python": platform.python_version(),
         "system": platform.system(),
         "machine": platform.machine(),
+        "processor": processor(),
         "libraries": {name: version(name) for name in _LIBRARIES},
     }
     if hardware is None:
@@ -123,6 +128,22 @@ def describe(
         "path": path,
         "kernel": kernel,
     }
+
+
+def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str | None:
+    """The model of the processor: its name and its maker's numbers, for machines of a cloud often tell half a name;
+    None where the system does not tell.
+
+    Two of one instruction set may take other paths through the same library, and round otherwise.
+    """
+    try:
+        lines = [line.partition(":") for line in cpuinfo.read_text(errors="replace").splitlines()]
+    except OSError:
+        lines = []
+    told = {key.strip(): value.strip() for key, _, value in reversed(lines)}  # the first processor's, of many
+    words = [" ".join(told.get("model name", "").split())]
+    words += [f"{key} {told[key]}" for key in _PROCESSOR_NUMBERS if told.get(key)]
+    return ", ".join(filter(None, words)) or platform.processor() or None
 
 
 def source() -> dict[str, Any] | None:
@@ -150,10 +171,12 @@ def source() -> dict[str, Any] | None:
 
 def differences(stored: Mapping[str, Any], current: Mapping[str, Any], prefix: str = "") -> list[str]:
     """What differs between two environments, one `key: before -> now` per entry; not the commit of the code, whose
-    version numbers are of the run's identity."""
+    version numbers are of the run's identity, nor what an older Tunebook did not record of the first."""
     found: list[str] = []
     for key in sorted((stored.keys() | current.keys()) - NOT_COMPARED):
         before, now = stored.get(key), current.get(key)
+        if before is None and key in _ADDED:
+            continue
         if isinstance(before, dict) and isinstance(now, dict):
             found += differences(before, now, f"{prefix}{key}.")
         elif before != now:

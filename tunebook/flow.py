@@ -68,7 +68,7 @@ def run(prepared: Prepared, book: Book, options: Options, control: Control) -> d
         durable.sweep(prepared.folder)
         (prepared.folder / "failure.json").unlink(missing_ok=True)
         durable.write_json(prepared.folder / "run.json", describe(prepared))
-        gate.look_once(prepared, book)
+        gate.look_before(prepared, book)
         try:
             return (
                 _baseline(prepared)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from tunebook.book.experiments import (
     read_tuning,
     recorded_runs,
 )
+from tunebook.book.run_command import run_command
 from tunebook.experiment import plan
 from tunebook.grid import Experiment
 from tunebook.registry import lookup
@@ -23,8 +23,6 @@ from tunebook.run_object import as_object
 from tunebook.spec import NO_CHECKPOINT, DatasetSpec, TrainSpec
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from tunebook.book import Book
 
 
@@ -176,32 +174,12 @@ def _gap(run: Mapping[str, Any], cut: int | None, seeds: Sequence[int], book: Bo
 
 def command(spec: Mapping[str, Any], seeds: Sequence[int]) -> str:
     """The command line that runs a specification (as `run.json` has it) with other seeds, on this machine."""
-    method, train = spec["method"], _changed(spec["train"], TrainSpec())
-    if "epochs" in train:  # without them there is another least number of steps
-        train["min_steps"] = spec["train"]["min_steps"]
-    settings = _changed(method["settings"], methods.method(method["name"]).settings())
-    words = ["tunebook", "run", *_dataset_words(spec["dataset"])]
-    words += ["--checkpoint", spec["checkpoint"], "--method", method["name"]]
-    for table, values in (("method", settings), ("train", train)):
-        for key, value in values.items():
-            words += ["--set", f"{table}.{key}={json.dumps(value)}"]
-    return shlex.join([*words, "--set", f"seeds={list(seeds)}"])
-
-
-def _changed(values: Mapping[str, Any], usual: BaseModel) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if value != getattr(usual, key, None)}
-
-
-def _dataset_words(dataset: Mapping[str, Any]) -> Iterator[str]:
-    usual = {key: field.default for key, field in DatasetSpec.model_fields.items()}
-    given = {key: value for key, value in dataset.items() if value != usual[key]}
-    yield from ("--dataset", dataset["name"] or dataset["path"])
-    if dataset["files"]:  # which no option gives
-        table = ", ".join(f"{key} = {json.dumps(value)}" for key, value in given.items())
-        yield from ("--set", f"datasets=[{{ {table} }}]")
-        return
-    for key, value in given.items():
-        if key not in ("name", "path"):
-            yield f"--{key.replace('_', '-')}"
-            if value is not True:
-                yield ",".join(value) if isinstance(value, list) else str(value)
+    method, train = spec["method"]["name"], TrainSpec().model_dump()
+    if spec["train"]["epochs"] != train["epochs"]:  # without them there is another least number of steps
+        del train["min_steps"]
+    usual = {
+        "dataset": {key: field.default for key, field in DatasetSpec.model_fields.items()},
+        "method": methods.method(method).settings().model_dump(),
+        "train": train,
+    }
+    return run_command(spec, ["--set", f"seeds={list(seeds)}"], usual=usual)

@@ -6,24 +6,26 @@ import asyncio
 import json
 import mimetypes
 import secrets
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from tunebook import durable
 from tunebook.book import folder as book_folder
-from tunebook.errors import UsageError
+from tunebook.errors import TunebookError, UsageError
 from tunebook.publish.export import export, texts_of_datasets
 from tunebook.publish.open_data import Published
 from tunebook.publish.site import Site
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from tunebook.book import Book
 
-LOOPBACK = ("127.0.0.1", "localhost")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -47,19 +49,21 @@ class Live:
     folder: Path
     _state: Any = None
     _site: Site | None = field(default=None, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def site(self) -> Site:
-        """The page as the book is now."""
-        state = self._look()
-        if self._site is None or state != self._state:
-            export(self.book, self.folder / "data", prune=True, texts=texts_of_datasets(is_all=True))
-            self._site, self._state = Site(Published(self.folder / "data"), is_live=True), state
-        return self._site
+        """The page as the book is now; who asks while it is made waits for it."""
+        with self._lock:
+            state = self._look()
+            if self._site is None or state != self._state:
+                export(self.book, self.folder / "data", prune=True, texts=texts_of_datasets(is_all=True))
+                self._site, self._state = Site(Published(self.folder / "data"), is_live=True), state
+            return self._site
 
     def _look(self) -> Any:
-        finished = [(path.name, (path / book_folder.RESULT).exists()) for path in self.book.run_folders()]
-        experiments = self.book.experiments
-        return finished, sorted(path.name for path in experiments.iterdir()) if experiments.is_dir() else []
+        """What changes when a run finishes, or anything in an experiment's folder does."""
+        results = [_stamp(path / book_folder.RESULT) for path in self.book.run_folders()]
+        return results, [_stamp(path) for path in sorted(self.book.experiments.glob("*/*"))]
 
     def file(self, path: str) -> bytes | None:
         """A file of the page or of its open data by its path; None where there is none such."""
@@ -75,7 +79,24 @@ class Live:
 
     def running(self) -> list[dict[str, Any]]:
         """The runs that a process is at, each with how far it is."""
-        return [_progress(path) for path in self.book.run_folders() if book_folder.status(path) == "running"]
+        return list(self._running())
+
+    def _running(self) -> Iterator[dict[str, Any]]:
+        for path in self.book.run_folders():
+            try:
+                if book_folder.status(path) == "running":
+                    yield _progress(path)
+            except (TunebookError, OSError, KeyError, TypeError, AttributeError):
+                continue  # a folder that is damaged, or goes away just now, keeps no other run from being told
+
+
+def _stamp(path: Path) -> tuple[str, int, int] | None:
+    """What of a file is another when it was written again; None where there is none such."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return str(path), found.st_mtime_ns, found.st_size
 
 
 def _progress(folder: Path) -> dict[str, Any]:
@@ -107,12 +128,11 @@ def token_for(host: str, *, allow_remote: bool) -> str | None:
     return secrets.token_urlsafe(24)
 
 
-def application(live: Live, *, hosts: list[str], token: str | None = None) -> Starlette:
-    """The page as an ASGI application: GET and HEAD alone, for these values of the Host header, with the token."""
+def application(live: Live, *, hosts: list[str] | None, token: str | None = None) -> ASGIApp:
+    """The page as an ASGI application: GET and HEAD alone, with the token, for these names in the Host header, which
+    are any where they are None."""
     from starlette.applications import Starlette
     from starlette.concurrency import run_in_threadpool
-    from starlette.middleware import Middleware
-    from starlette.middleware.trustedhost import TrustedHostMiddleware
     from starlette.requests import Request
     from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
     from starlette.routing import Route
@@ -121,12 +141,10 @@ def application(live: Live, *, hosts: list[str], token: str | None = None) -> St
         if token is None or _is_same(request.cookies.get(_COOKIE, ""), token):
             return None
         if _is_same(request.query_params.get("token", ""), token):
-            welcome = RedirectResponse("/" + request.url.path.lstrip("/"), headers=HEADERS)
+            welcome = RedirectResponse("/" + request.url.path.lstrip("/"))
             welcome.set_cookie(_COOKIE, token, httponly=True, samesite="strict")
             return welcome
-        return PlainTextResponse(
-            "a token is needed: open the address that tunebook serve printed\n", 401, HEADERS
-        )
+        return PlainTextResponse("a token is needed: open the address that tunebook serve printed\n", 401)
 
     async def page(request: Request) -> Response:
         if (answer := refused(request)) is not None:
@@ -134,17 +152,47 @@ def application(live: Live, *, hosts: list[str], token: str | None = None) -> St
         path = request.path_params["path"] or "index.html"
         found = await run_in_threadpool(live.file, path)
         if found is None:
-            return PlainTextResponse("there is no such page\n", 404, HEADERS)
-        return Response(found, headers=HEADERS, media_type=mimetypes.guess_type(path)[0] or "text/plain")
+            return PlainTextResponse("there is no such page\n", 404)
+        return Response(found, media_type=mimetypes.guess_type(path)[0] or "text/plain")
 
     async def events(request: Request) -> Response:
         if (answer := refused(request)) is not None:
             return answer
-        return StreamingResponse(_events(live), headers=HEADERS, media_type="text/event-stream")
+        return StreamingResponse(_events(live), media_type="text/event-stream")
 
     routes = [Route("/events", events, methods=["GET"]), Route("/{path:path}", page, methods=["GET"])]
-    guard = Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)
-    return Starlette(routes=routes, middleware=[guard])
+    return _guarded(Starlette(routes=routes), hosts)
+
+
+def _guarded(app: ASGIApp, hosts: list[str] | None) -> ASGIApp:
+    """An application that answers these hosts alone, and sends `HEADERS` with every answer.
+
+    It stands around the whole: what Starlette says of an error of ours passes none of its own middleware.
+    """
+    from starlette.datastructures import Headers, MutableHeaders
+    from starlette.responses import PlainTextResponse
+
+    async def guard(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        if scope["type"] == "http" and hosts is not None and _host(Headers(scope=scope)) not in hosts:
+            refusal = PlainTextResponse("this host is not served\n", 400)
+            await refusal(scope, receive, send_with_headers)
+        else:
+            await app(scope, receive, send_with_headers)
+
+    return guard
+
+
+def _host(headers: Any) -> str | None:
+    """The name in the Host header, without port and without the brackets of IPv6; None where there is none."""
+    try:
+        return urlsplit(f"//{headers.get('host', '')}").hostname
+    except ValueError:
+        return None
 
 
 def _is_same(given: str, token: str) -> bool:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tests import results
+from tunebook import grid, toml_file
 from tunebook.book import Book
 from tunebook.book.experiments import write_tuning
+from tunebook.errors import UsageError
 from tunebook.publish.export import Changes, export
 from tunebook.publish.open_data import Published
 
 HOSTILE = '<script>alert(1)</script>=cmd|" [x](javascript:1) \x1b[31m\u202e[link=http://192.0.2.1]'
 """A text that acts in HTML, Markdown, a spreadsheet or a terminal where it is not shown literally."""
-TOML = 'question = "Does it pay?"\ncheckpoints = ["minilm-l6"]\ndatasets = ["pocket"]\nmethods = ["full"]\n'
+TOML = (
+    'question = "Does it pay?"\ncheckpoints = ["minilm-l6"]\nmethods = ["full", "lora", "linear_probe"]\nseeds = 3\n'
+    'datasets = [{ path = "reviews.csv", text = "body", label = "stars" }]\n'
+)
 SKILLS = {"full": 1.2, "lora": 1.0, "linear_probe": 0.2, "majority": -1.0, "tfidf_logreg": 0.3}
 
 
@@ -23,10 +29,18 @@ def book_of(
     book = Book(root)
     folders = results.fill(book, SKILLS, seeds=range(seeds), **same)  # type: ignore[arg-type]
     runs = [results.durable.read_json(folder / "run.json")["run"] for folder in folders]
-    folder = book.record_experiment(name, toml, {"methods": []}, runs)
+    folder = book.record_experiment(name, toml, expanded(toml), runs)
     if tuned:
         write_tuning(folder, {"full": search(same)})
     return book
+
+
+def expanded(toml: str) -> dict[str, Any]:
+    """What a TOML expands to; something else where it is no experiment's."""
+    try:
+        return grid.experiment(toml_file.parse(toml, "made"), "made").model_dump()
+    except UsageError:
+        return {"methods": []}
 
 
 def search(same: object) -> dict[str, object]:

@@ -21,15 +21,22 @@ def fill(root: Path, *, experiments: int, methods: int, seeds: int, trials: int)
     for place in range(experiments):
         name, runs = f"data-{place:03d}", []
         searches = {}
-        for skill, method in enumerate(METHODS[:methods]):
+        for row in range(methods):  # beyond what there is, methods come again with other settings
+            method, again = METHODS[row % len(METHODS)], row // len(METHODS)
+            rate = {"learning_rate": 1.1e-3 * (1 + again)} if again else {}
             for seed in range(seeds):
                 made = results.Run(
-                    method=method, seed=seed, skill=0.2 * skill, dataset=name, examples=examples
+                    method=method,
+                    seed=seed,
+                    skill=0.05 * row,
+                    dataset=name,
+                    examples=examples,
+                    settings=rate,
                 )
                 runs.append(json.loads((results.finish(book, made) / "run.json").read_text())["run"])
             tried = []
             for trial in range(trials):
-                settings = {"learning_rate": 1e-5 * (trial + 1)}
+                settings = {"learning_rate": 1e-5 * (trial + 1 + 100 * again)}
                 one = results.Run(
                     method=method,
                     seed=1000,
@@ -45,7 +52,7 @@ def fill(root: Path, *, experiments: int, methods: int, seeds: int, trials: int)
                     _copy(book, template, told)
                 tried.append({"settings": settings, "round": 0, "train_size": 100, "run": told["run"],
                               "status": "finished", "value": 0.5 + 0.01 * (trial % 7)})  # fmt: skip
-            searches[method] = {
+            searches[f"{method} {again}"] = {
                 "checkpoint": "minilm-l6", "dataset": f"{name}.csv", "train_size": None, "method": method, "held": {},
                 "metric": "accuracy", "budget": {"trials": trials, "halving": None}, "space": {"learning_rate": {}},
                 "trials": tried, "chosen": None, "on_edge": [],

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests import results
-from tests.publish.made import HOSTILE, book_of
+from tests.publish.made import HOSTILE, TOML, book_of
 from tunebook.book import Book
 from tunebook.errors import UsageError
+from tunebook.publish import notebooks
 from tunebook.publish.catalogue import Catalogue, publish, publish_with_texts
 from tunebook.publish.readme import BEGIN, END
 
@@ -88,12 +89,95 @@ def test_missing_and_foreign_pages_are_found_and_mended(tmp_path: Path, reposito
     book = book_of(tmp_path / "book")
     publish(book, repository)
     (repository / "catalogue" / "reading.html").unlink()
-    (repository / "catalogue" / "runs" / "old.html").write_text("old")
+    stale = [
+        "catalogue/runs/none--majority--old--s0--0123456789ab.html",
+        "catalogue/charts/old.js",
+        "catalogue/datasets/old.html",
+        "catalogue/experiments/old.html",
+        "notebooks/old.ipynb",
+    ]
+    own = [
+        "catalogue/.nojekyll",
+        "catalogue/assets/more.js",
+        "catalogue/data/README.txt",
+        "catalogue/data/runs/notes.md",
+        "catalogue/runs/notes.html",
+        "notebooks/README.md",
+        "notebooks/mine.ipynb",
+    ]
+    (repository / "notebooks").mkdir()
+    for name in (*stale, *own):
+        (repository / name).write_text(
+            '{"metadata": {"tunebook": {"inputs": "x"}}}' if "old" in name else "{}"
+        )
+    (repository / "catalogue" / "a-link.html").symlink_to(repository / "README.md")
     faults = list(Catalogue(repository).faults())
     assert "catalogue/reading.html is missing" in faults
-    assert "catalogue/runs/old.html belongs to nothing that is published" in faults
-    publish(book, repository)
+    for name in (*stale, *own, "catalogue/a-link.html"):
+        assert [fault for fault in faults if fault.startswith(f"{name} ")], name
+    changes = publish(book, repository)
+    assert sorted(changes.removed) == sorted(stale) and not any(
+        (repository / name).exists() for name in stale
+    )
+    assert all((repository / name).is_file() for name in own), "what is somebody's own stays"
+    assert set(changes.foreign) == {"catalogue/a-link.html", *(name for name in own if "/data/" not in name)}
+    for name in (*own, "catalogue/a-link.html"):
+        (repository / name).unlink()
     assert list(Catalogue(repository).faults()) == []
+
+
+def test_the_notebook_of_an_experiment_that_is_gone_goes(
+    tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = '{"metadata": {"tunebook": {"inputs": ""}}}'
+    monkeypatch.setattr(notebooks, "build", lambda study: told.encode())
+    (repository / "experiments").mkdir()
+    (repository / "experiments" / "study.toml").write_text(TOML)
+    publish(book_of(tmp_path / "book"), repository)
+    assert (repository / "notebooks" / "study.ipynb").read_text() == told
+    changes = publish(Book(tmp_path / "empty"), repository, prune=True)
+    assert "notebooks/study.ipynb" in changes.removed
+    assert not list((repository / "notebooks").iterdir())
+
+
+def test_files_that_are_broken_are_named_and_the_rest_is_published(tmp_path: Path, repository: Path) -> None:
+    for kind in ("claims", "experiments"):
+        (repository / kind).mkdir()
+        (repository / kind / "broken.toml").write_text("= no TOML")
+    (repository / "experiments" / "faulty.toml").write_text("seeds = 'many'\n")
+    book = book_of(tmp_path / "book")
+    for place, content in enumerate(("{", '{"name": "x"}')):
+        folder = book.experiments / f"damaged--{place:012x}"
+        folder.mkdir()
+        (folder / "expansion.json").write_text(content)
+    changes = publish(book, repository)
+    assert set(changes.skipped) == {
+        "damaged--000000000000", "damaged--000000000001", "claims, 1", "experiments/broken.toml",
+        "experiments/faulty.toml",
+    }  # fmt: skip
+    assert "not valid TOML" in changes.skipped["experiments/broken.toml"]
+    assert (repository / "catalogue" / "experiments" / "study.html").is_file()
+    damaged = repository / "catalogue" / "data" / "experiments" / "damaged--000000000000.json"
+    damaged.write_text('{"schema": 1, "name": "damaged", "digest": "000000000000", "toml": "="}')
+    assert "experiments/damaged--000000000000.json" in publish(book, repository).skipped
+
+
+def test_the_readme_of_the_data_says_whose_each_dataset_is(tmp_path: Path, repository: Path) -> None:
+    examples = results.examples()
+    book = book_of(tmp_path / "book")
+    for name in ("pocket", "sst2"):
+        told = results.declared(results.Run(dataset=name, seed=9))
+        told["spec"]["dataset"] |= {"name": name, "path": None}
+        results.finish(book, results.Run(seed=9, examples=examples, dataset=name), told)
+    publish(book, repository)
+    text = (repository / "catalogue" / "data" / "README.md").read_text()
+    assert "<!-- datasets -->" not in text
+    assert "| pocket | CC0-1.0 | shown |" in text
+    assert "| sst2 | research use | not shown: nobody has said that they may be passed on |" in text
+    assert (
+        "| reviews | CC0-1.0 | not shown: nobody has said that they may be passed on | somebody's own file |"
+        in text
+    )
 
 
 def test_changed_data_makes_the_pages_stale(tmp_path: Path, repository: Path) -> None:
@@ -196,6 +280,10 @@ def test_the_command_line_publishes_and_checks(tmp_path: Path, repository: Path)
     (repository / "catalogue" / "index.html").write_text("")
     assert tunebook("--check").returncode == 1
     assert tunebook("--check", "--prune").returncode == 2
+    assert tunebook("--execute").returncode == 2
+    (repository / "catalogue" / "mine\x1b.txt").write_text("")
+    done = tunebook("--root", str(tmp_path / "book"))
+    assert "left alone catalogue/mine\\x1b.txt: it belongs to nothing" in done.stderr
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,13 +16,14 @@ from hypothesis import strategies as st
 
 from tests import results
 from tests.publish.made import HOSTILE, book_of, published
-from tunebook import metrics
+from tunebook import cost, metrics
 from tunebook.book import Book
 from tunebook.errors import IntegrityError, UsageError
 from tunebook.publish import log_odds, open_data
 from tunebook.publish.export import bring_in, export, texts_of_datasets
 from tunebook.publish.open_data import Published
 
+ROOT = Path(__file__).parent.parent.parent
 FINITE = st.floats(-1e5, 1e5, width=32)
 
 
@@ -187,6 +189,45 @@ def test_importing_gives_runs_that_compare_and_publish_alike(tmp_path: Path) -> 
             path.name
         )
     assert bring_in(data, other).written == []
+
+
+def test_the_committed_catalogue_is_the_same_bytes_after_importing(tmp_path: Path) -> None:
+    data, book = ROOT / "catalogue" / "data", Book(tmp_path / "book")
+    changes = bring_in(Published(data), book)
+    assert not changes.skipped and len(changes.written) == len(list((data / "runs").iterdir())) >= 86
+    export(book, tmp_path / "again", texts=texts_of_datasets(is_all=False))
+    names = {path.relative_to(data) for path in data.rglob("*.json")}
+    assert names == {path.relative_to(tmp_path / "again") for path in (tmp_path / "again").rglob("*.json")}
+    assert [
+        name for name in names if (tmp_path / "again" / name).read_bytes() != (data / name).read_bytes()
+    ] == []
+
+
+@given(
+    st.fixed_dictionaries(
+        {
+            "train_seconds": st.floats(0, 1e6).map(lambda value: round(value, 3)),
+            "samples_per_second": st.none() | st.floats(0.1, 1e9).map(lambda value: round(value, 1)),
+            "tokens_per_second": st.none() | st.floats(0.1, 1e12).map(lambda value: round(value, 1)),
+            "loader_share": st.none() | st.floats(0, 1).map(lambda value: round(value, 4)),
+            "peak_memory_bytes": st.none() | st.integers(0, 2**50),
+        }
+    )
+)
+def test_costs_stay_as_they_were_published(spent: dict[str, Any]) -> None:
+    line = json.loads(json.dumps({"event": "imported", "summary": spent}))
+    assert open_data.file_bytes(cost.summary([line])) == open_data.file_bytes(spent)
+
+
+def test_what_memory_allowed_comes_back(tmp_path: Path) -> None:
+    book = book_of(tmp_path / "book", seeds=1)
+    full = next(path for path in book.run_folders() if "--full--" in path.name)
+    (full / "memory.json").write_text('{"limits": [[3, 2048]]}')
+    (full / "cost.jsonl").write_text("")
+    data, _ = published(book, tmp_path / "data")
+    bring_in(data, other := Book(tmp_path / "other"))
+    again, _ = published(other, tmp_path / "again")
+    assert again.runs == data.runs and again.runs[full.name]["memory"] == [[3, 2048]]
 
 
 def test_importing_skips_what_does_not_hold_together(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ from tests import results
 from tests.browser import opened
 from tests.publish.made import HOSTILE, book_of
 from tests.publish.many import fill
+from tunebook.claims import declared, read_claims
 from tunebook.publish.catalogue import publish
 from tunebook.publish.open_data import Published
 from tunebook.publish.site import Site
 
 ROOT = Path(__file__).parent.parent.parent
+LORA = "all-minilm-l6-v2--lora--sentiment140--s0--3a73eab0f455"
+"""A published run."""
 WIDTHS, SCHEMES = (360, 900, 1440), ("light", "dark")
 
 
@@ -119,7 +123,196 @@ def test_the_index_filters_and_remembers_in_its_address(browser: Any, page_folde
         address = page.url
         page.reload()
         assert page.url == address and page.locator(shown).count() == 1
+        page.evaluate("location.hash = 'search=linear_probe'")
+        page.wait_for_function(f"document.querySelectorAll('{shown}').length === 1")
+        assert page.locator("select[name=method]").input_value() == "" and watch.faults == []
+
+
+def test_an_address_that_leads_to_a_part_of_the_page_is_kept(browser: Any, page_folder: Path) -> None:
+    address = (page_folder / "index.html").as_uri() + "#results"
+    with opened(browser, address) as (page, _):
+        assert page.url == address
+
+
+# --- layout ------------------------------------------------------------------------------------------------------
+
+REGIONS = """() => Array.from(document.querySelectorAll('.scroll'), (e) =>
+  [e.getAttribute('role'), e.tabIndex, Boolean(e.getAttribute('aria-label'))].join())"""
+CUT = """(least) => Array.from(document.querySelectorAll('.scroll'))
+  .filter((e) => e.offsetParent && e.scrollWidth > e.clientWidth + 1)
+  .map((e) => e.getAttribute('aria-label') + ' ' + e.scrollWidth)"""
+
+
+def test_tables_are_regions_that_can_be_reached_by_key(browser: Any, page_folder: Path) -> None:
+    for kind, path in kinds(page_folder).items():
+        with opened(browser, path.as_uri()) as (page, _):
+            assert set(page.evaluate(REGIONS)) <= {"region,0,true"}, kind
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the repository's own open data and claims, as it is rendered now."""
+    folder = tmp_path_factory.mktemp("rendered")
+    site = Site(
+        Published(ROOT / "catalogue" / "data"),
+        read_claims(ROOT / "claims"),
+        experiments=declared(ROOT / "experiments"),
+    )
+    for path in site.pages:
+        if not path.startswith("data/"):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(site.render(path))
+    return folder
+
+
+def test_no_table_is_cut_off_on_a_wide_screen(browser: Any, rendered: Path) -> None:
+    pages = [rendered / f"{name}.html" for name in ("index", "claims")]
+    pages += sorted((rendered / "experiments").glob("*.html"))
+    for path in pages:
+        with opened(browser, path.as_uri(), viewport={"width": 1440, "height": 900}) as (page, _):
+            page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+            assert page.evaluate(CUT) == [], path.name
+
+
+def test_the_page_is_small(rendered: Path) -> None:
+    sizes = {path: path.stat().st_size for path in rendered.rglob("*") if path.is_file()}
+    runs = sum(size for path, size in sizes.items() if path.parent.name == "runs")
+    assert sum(sizes.values()) < 3_000_000
+    assert runs / len(list((rendered / "runs").iterdir())) < 11_500, "bytes of a run's page"
+
+
+def test_drawings_say_on_a_phone_that_they_scroll(browser: Any, rendered: Path) -> None:
+    path = rendered / "experiments" / "methods-tweets.html"
+    for width, hint in ((360, '"scroll sideways'), (1440, "none")):
+        with opened(browser, path.as_uri(), viewport={"width": width, "height": 800}) as (page, _):
+            told = page.evaluate("getComputedStyle(document.querySelector('.static'), '::before').content")
+            assert told.startswith(hint), width
+            texts = "Array.from(document.querySelectorAll('svg.drawing text'), (e) => e.getBoundingClientRect().height)"
+            assert min(page.evaluate(texts)) > 9, "letters of a readable size"
+            reached = page.evaluate("document.querySelector('.static').tabIndex")
+            assert reached == (0 if width == 360 else -1)
+            links = "Array.from(document.querySelectorAll('header.site nav a'), (e) => e.getBoundingClientRect().top)"
+            assert len(set(page.evaluate(links))) == 1, "the links of the head stand in one line"
+
+
+def test_labels_of_the_front_lie_on_nothing_as_they_are_painted(browser: Any, rendered: Path) -> None:
+    overlaps = """() => Array.from(document.querySelectorAll('svg.drawing'), (drawing) => {
+      const at = Array.from(drawing.querySelectorAll('text.label'), (e) => e.getBBox());
+      const along = (a, b) => a.x < b.x + b.width && b.x < a.x + a.width;
+      const meet = (a, b) => along(a, b) && a.y + 2 < b.y + b.height && b.y + 2 < a.y + a.height;
+      return [at.length, at.filter((a, i) => at.some((b, j) => i < j && meet(a, b))).length];
+    }).filter((one) => one[0])"""
+    for path in sorted((rendered / "experiments").glob("*.html")):
+        with opened(browser, path.as_uri()) as (page, _):
+            found = page.evaluate(overlaps)
+            assert found and all(count >= 2 and met == 0 for count, met in found), (path.name, found)
+
+
+def test_the_head_of_a_long_table_stays_in_sight(browser: Any, rendered: Path) -> None:
+    with opened(browser, (rendered / "index.html").as_uri(), viewport={"width": 1440, "height": 800}) as (
+        page,
+        _,
+    ):
+        tops = page.evaluate("""() => {
+          const part = document.querySelector('.scroll.long');
+          part.scrollTop = 500;
+          const top = (one) => one.getBoundingClientRect().top;
+          return [top(part), top(part.querySelector('th')), part.scrollTop];
+        }""")
+        assert tops[2] > 100 and abs(tops[1] - tops[0]) <= 2
+
+
+def test_bars_have_the_scale_of_their_dataset_and_the_page_says_so(rendered: Path) -> None:
+    page = (rendered / "index.html").read_text()
+    told = page.partition("Bars have a scale of their own for each dataset: ")[2].partition("</p>")[0]
+    assert all(
+        re.search(rf"\b{name} \d+\.\d–\d+\.\d\u00a0%", told) for name in ("sst2", "sentiment140", "pocket")
+    ), told
+
+
+# --- claims ------------------------------------------------------------------------------------------------------
+
+
+def test_claims_are_filtered_and_folded_by_reason(browser: Any, rendered: Path) -> None:
+    shown = "tbody tr:not([hidden])"
+    with opened(browser, (rendered / "claims.html").as_uri(), viewport={"width": 1440, "height": 900}) as (
+        page,
+        watch,
+    ):
+        assert page.evaluate("document.documentElement.scrollHeight") < 8000
+        assert page.locator("details[open]").count() == 0
+        everything = page.locator(shown).count()
+        page.locator("select[name=verdict]").select_option("not run yet")
+        assert page.locator("details[open]").count() >= 1
+        assert 0 < page.locator(shown).count() < everything
+        page.locator("select[name=source]").select_option(label="Hu et al. 2022, LoRA")
+        sources = (
+            "Array.from(document.querySelectorAll('tbody tr:not([hidden]) a'), (one) => one.textContent)"
+        )
+        assert set(page.evaluate(sources)) == {"Hu et al. 2022, LoRA"}
+        assert "source=Hu" in page.url
+        page.locator("select[name=source]").select_option("")
+        page.locator("select[name=verdict]").select_option("")
+        page.locator("input[type=search]").fill("contrastively")
+        assert 0 < page.locator(shown).count() < everything
+        page.locator("input[type=search]").fill("")
+        assert page.locator("details[open]").count() == 0 and page.locator(shown).count() == everything
         assert watch.faults == []
+
+
+def test_a_claim_says_where_our_run_is_of_another_checkpoint_and_differences_are_points(
+    rendered: Path,
+) -> None:
+    page = (rendered / "claims.html").read_text()
+    row = page[page.index('class="badge agrees"') :].partition("</tr>")[0]
+    assert '<span class="badge another-checkpoint">another checkpoint</span>' in row
+    assert re.search(r"\u2212\d\.\d points \(\u2212\d\.\d to \d\.\d\)", row)
+
+
+# --- wording -----------------------------------------------------------------------------------------------------
+
+
+def test_scores_and_differences_are_written_alike_everywhere(rendered: Path) -> None:
+    experiment = (rendered / "experiments" / "methods-tweets.html").read_text()
+    run = (rendered / "runs" / f"{LORA}.html").read_text()
+    assert "accuracy on 6,000 test texts" in experiment and "of test" not in experiment
+    assert ">80.5\u00a0%<" in experiment and "0.8048" not in experiment, "the same score in one form"
+    assert ">79.2\u00a0%<" in run
+    for text in (experiment, (rendered / "reading.html").read_text()):
+        assert not re.search(r"\d %", re.sub(r"<svg.*?</svg>", "", text)), (
+            "a number parted from its per cent sign"
+        )
+    assert re.search(r"leads .* by 0\.4 points; this pair would show 2\.8 points in four of five", experiment)
+    assert (
+        "true difference of 2.4 points" in experiment
+        and "TB010" in experiment.partition("What the checks")[0]
+    )
+
+
+def test_a_checkpoint_has_one_name_and_the_other_is_explained(rendered: Path) -> None:
+    for path in rendered.rglob("*.html"):
+        text = path.read_text()
+        told = re.sub(
+            r"(?s)<code>(minilm-l6|question = .*?)</code>|minilm-l6, in files of experiments", "", text
+        )
+        assert not re.search(r"(?<![\w-])minilm-l6(?![\w-])", told), path.name
+    assert (
+        "<code>minilm-l6</code> is <code>all-minilm-l6-v2</code>" in (rendered / "reading.html").read_text()
+    )
+
+
+def test_reading_says_what_one_seed_of_a_baseline_means(rendered: Path) -> None:
+    page = (rendered / "reading.html").read_text()
+    assert "they are run once" in page and "TB010" in page
+
+
+def test_charts_name_their_axes_in_words(rendered: Path) -> None:
+    experiment = (rendered / "experiments" / "methods-tweets.html").read_text()
+    run = (rendered / "runs" / f"{LORA}.html").read_text()
+    for words in ("difference in accuracy (points)", "accuracy on validation", "\u2190 off the axis: 50.7 %"):
+        assert f">{words}</text>" in experiment, words
+    for words in ("true label", "predicted label", "confidence (mean probability of the predicted class)"):
+        assert f">{words}</text>" in run, words
 
 
 def test_links_work_and_hostile_names_are_read_as_they_are(browser: Any, page_folder: Path) -> None:
@@ -155,6 +348,19 @@ def test_without_scripts_tables_and_drawings_are_there(browser: Any, page_folder
             page.locator("figure.chart svg").count() >= 4 and page.locator("figcaption button").count() == 0
         )
         assert page.locator("table tbody tr").count() > 5
+
+
+def test_the_chosen_theme_is_there_before_the_page_is_painted(browser: Any, page_folder: Path) -> None:
+    """Without page.js too: a script that blocks, before the style sheet."""
+    head = (page_folder / "index.html").read_text().partition("</head>")[0]
+    script = '<script src="assets/theme.js"></script>'
+    assert 0 < head.index(script) < head.index("assets/style.css")
+    with opened(browser, (page_folder / "index.html").as_uri(), color_scheme="light") as (page, watch):
+        page.evaluate("localStorage.setItem('theme', 'dark')")
+        page.route("**/page.js", lambda route: route.abort())
+        page.reload()
+        assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+        assert [fault for fault in watch.faults if "ERR_FAILED" not in fault] == []
 
 
 def test_the_theme_can_be_chosen(browser: Any, page_folder: Path) -> None:
@@ -200,7 +406,8 @@ def test_text_stands_out_enough(browser: Any, page_folder: Path, scheme: str) ->
 @pytest.mark.slow
 @pytest.mark.alone
 def test_two_thousand_rows_are_filtered_at_once(browser: Any, tmp_path: Path) -> None:
-    fill(tmp_path / "book", experiments=100, methods=6, seeds=1, trials=0)
+    """A book of 10,000 runs: 2,000 rows of 100 experiments, a seed each, and 8,000 trials."""
+    fill(tmp_path / "book", experiments=100, methods=20, seeds=1, trials=4)
     from tunebook.book import Book
     from tunebook.publish.export import export
 
@@ -210,7 +417,7 @@ def test_two_thousand_rows_are_filtered_at_once(browser: Any, tmp_path: Path) ->
         (tmp_path / "catalogue" / path).parent.mkdir(exist_ok=True)
         (tmp_path / "catalogue" / path).write_bytes(site.render(path))
     with opened(browser, (tmp_path / "catalogue" / "index.html").as_uri()) as (page, watch):
-        assert page.locator("#results tbody tr").count() == 600
+        assert page.locator("#results tbody tr").count() == 2000
         timed = """word => { const field = document.querySelector('input[type=search]');
           const begin = performance.now();
           field.value = word; field.dispatchEvent(new Event('input', {bubbles: true}));

@@ -238,7 +238,7 @@ def _of_robustness(
     for told in robustness.judge_changes(
         ground.changed, logits[:, ground.sample], after, labels[ground.sample]
     ):
-        found.add("robustness", row, told)
+        found.add("robustness", row, told | {"examples": ground.shown(told.get("examples", ()))})
     if ground.suite:
         _, names = ground.meaning or meanings(row.key["dataset"], ground.label_names)
         ids = [f"{SUITE}-{number}" for number in range(len(ground.suite))]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from tunebook import data, spec
+from tunebook import data, gate, spec
 from tunebook.behaviour import robustness, slices, templates, transfer
 from tunebook.behaviour.label_space import meanings
 from tunebook.behaviour.sample import hash_sample
@@ -70,6 +70,7 @@ class Ground:
             raise UsageError(
                 f"the test texts of {dataset.name} are not those that these runs were measured on"
             )
+        gate.look_once(dataset, source, self.book)
         return dataset
 
     @cached_property
@@ -103,6 +104,18 @@ class Ground:
     def changed(self) -> list[robustness.Perturbed]:
         """The sample after each perturbation."""
         return robustness.perturbed(self.sampled, seed=self.settings.seed)
+
+    def shown(self, examples: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Examples of the sample by their ids; with their texts, before and after, only where these may be shown."""
+        return [
+            {"id": self.ids[one["place"]], "seeds": one["seeds"]}
+            | (
+                {"before": self.sampled[one["place"]], "after": one["after"]}
+                if self.dataset.redistributable
+                else {}
+            )
+            for one in examples
+        ]
 
     @cached_property
     def slices(self) -> dict[str, np.ndarray]:

@@ -21,6 +21,7 @@ TOLERANCE = 0.1
 """By how much the probability of the class predicted before may rise in a direction test."""
 KINDS = {"same": "invariance", "not_surer": "direction"}
 MINIMUM = "minimum functionality"
+MOST_EXAMPLES = 3
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,8 @@ def judge_changes(
     `before` are logits `(seeds, texts, classes)`, `after[name]` those of the texts that were changed, `labels`
     `(texts,)` their classes. A row has `kind`, `capability`, `test` (empty for a capability as a whole), `texts`, how
     many were left `unchanged`, the failure rate as `value` with `low` and `high`, whether the label is kept by
-    construction, and where it is the accuracy on these texts before and after. Of a capability a text fails by the
-    share of its tests that it fails, and counts in each kind of test apart.
+    construction, and where it is the accuracy on these texts before and after; and a few `examples` that failed. Of a
+    capability a text fails by the share of its tests that it fails, and counts in each kind of test apart.
     """
 
     singles: list[dict[str, Any]] = []
@@ -105,7 +106,7 @@ def judge_changes(
         if len(one.places):
             was = before[:, one.places]
             failed = failures(one.name, was, after[one.name])
-            told |= rate(failed.astype(float))
+            told |= rate(failed.astype(float)) | {"examples": _examples(one, failed)}
             if row.keeps_label:
                 truth = labels[one.places]
                 told["accuracy_before"] = float((was.argmax(axis=2) == truth).mean())
@@ -117,6 +118,17 @@ def judge_changes(
         for (capability, kind), parts in fails.items()
     ]
     return wholes + singles
+
+
+def _examples(one: Perturbed, failed: np.ndarray) -> list[dict[str, Any]]:
+    """A few texts on which most seeds fail: each its `place` among all, and what it became."""
+    counts = failed.sum(axis=0)
+    worst = sorted(range(len(counts)), key=lambda number: (-counts[number], number))[:MOST_EXAMPLES]
+    return [
+        {"place": int(one.places[number]), "after": one.texts[number], "seeds": int(counts[number])}
+        for number in worst
+        if counts[number]
+    ]
 
 
 def _together(parts: Sequence[tuple[np.ndarray, np.ndarray]], shape: tuple[int, ...]) -> dict[str, Any]:

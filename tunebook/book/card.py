@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tunebook import durable
 from tunebook.book import card_sections as sections
-from tunebook.book.card_facts import Facts, Values, file_name
+from tunebook.book.card_facts import Facts, Values
 from tunebook.book.folder import read_json, weights_file
+from tunebook.book.run_command import run_command
 from tunebook.names import slug
 from tunebook.text.markdown import visible
 
@@ -154,32 +153,5 @@ def _name(run: Values) -> str:
 
 def command(run: Values) -> str:
     """The command line that repeats a run, every setting spelled out; of own files only the name is given."""
-    spec = run["spec"]
-    words = ["tunebook", "run", "--dataset", *_dataset_words(spec["dataset"])]
-    words += ["--checkpoint", file_name(spec["checkpoint"]), "--method", spec["method"]["name"]]
-    words += ["--seed", str(spec["seed"]), "--no-baselines"]
-    return " ".join(shlex.quote(visible(word)) for word in [*words, *_assignments(run)])
-
-
-_FILES = ("validation", "test")
-
-
-def _dataset_words(dataset: Values) -> Iterator[str]:
-    yield dataset.get("name") or Path(dataset["path"]).name
-    for option, value in dataset.items():
-        is_said = value or (
-            option == "split_seed" and value == 0
-        )  # the cut of seed 0 is none of those without one
-        if is_said and option not in ("name", "path", "files") and value != "utf-8":
-            yield f"--{option.replace('_', '-')}"
-            if value is not True:
-                text = ",".join(value) if isinstance(value, list) else str(value)
-                yield Path(text).name if option in _FILES else text
-
-
-def _assignments(run: Values) -> Iterator[str]:
-    train = run["spec"]["train"] if run["identity"]["train"] else {}
-    for kind, settings in (("method", run["spec"]["method"]["settings"]), ("train", train)):
-        for key, value in settings.items():
-            if value is not None:
-                yield from ("--set", f"{kind}.{key}={json.dumps(value)}")
+    spec = run["spec"] if run["identity"]["train"] else {**run["spec"], "train": {}}
+    return run_command(spec, ["--seed", str(spec["seed"]), "--no-baselines"])

@@ -15,6 +15,9 @@ def command(
         bool,
         typer.Option("--check", help="Only compare what is published with the open data; needs no book."),
     ] = False,
+    execute: Annotated[
+        bool, typer.Option("--execute", help="With --check: run the notebooks, and compare their outputs.")
+    ] = False,
     prune: Annotated[
         bool, typer.Option("--prune", help="Remove published runs that the book does not have.")
     ] = False,
@@ -38,8 +41,12 @@ def command(
 
     if check and (prune or with_texts):
         raise UsageError("--check changes nothing: it goes with neither --prune nor --with-texts")
+    if execute and not check:
+        raise UsageError("--execute goes with --check; without it notebooks are run where they are made")
     if check:
-        faults = list(Catalogue(to).faults())
+        catalogue = Catalogue(to)
+        faults = list(catalogue.faults())
+        faults += catalogue.other_outputs() if execute else ()
         if json:
             print_json(faults)
         for fault in faults if not json else ():
@@ -62,6 +69,10 @@ def command(
         changes = publish(book, to, prune=prune)
     for name, why in changes.skipped.items():
         say(f"skipped {safe(name)}: {safe(why)}")
+    for name in changes.foreign:
+        say(
+            f"left alone {safe(name)}: it belongs to nothing that is published, and is none that Tunebook made"
+        )
     if json:
         print_json({**asdict(changes), "kept": len(changes.kept)})
     else:

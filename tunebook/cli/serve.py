@@ -45,7 +45,7 @@ def command(
         ) from error
     with tempfile.TemporaryDirectory(prefix="tunebook-") as folder, listening:
         live = Live(open_book(root), Path(folder))
-        app = application(live, hosts=["*"] if token else list(LOOPBACK), token=token)
+        app = application(live, hosts=None if token else list(LOOPBACK), token=token)
         shown = f"[{host}]" if ":" in host else host
         say(f"http://{shown}:{listening.getsockname()[1]}/" + (f"?token={token}" if token else ""))
         settings = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1, server_header=False)

@@ -12,11 +12,12 @@ from tunebook.gate.checking import check
 from tunebook.gate.confident import label_errors
 from tunebook.gate.findings import Findings, Known, Overlap, Predictive, SplitFindings, Spread
 from tunebook.gate.frozen import features
-from tunebook.gate.keeping import look_once, store, stored
+from tunebook.gate.keeping import FOLDER, key, look_before, look_once, store, stored
 from tunebook.gate.limits import truncation
 from tunebook.gate.sentences import Remark, remarks
 
 __all__ = [
+    "FOLDER",
     "Findings",
     "Known",
     "Overlap",
@@ -27,7 +28,9 @@ __all__ = [
     "baselines",
     "check",
     "features",
+    "key",
     "label_errors",
+    "look_before",
     "look_once",
     "remarks",
     "store",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunebook import durable
-from tunebook.data.dataset import Dataset
+from tunebook.data.dataset import Dataset, DataSource
 from tunebook.errors import IntegrityError
 from tunebook.gate.checking import check
 from tunebook.names import slug
@@ -67,17 +67,22 @@ def fingerprints(dataset: Dataset) -> dict[str, str]:
     return {name: split.fingerprint for name, split in dataset.splits.items()}
 
 
-def look_once(prepared: Prepared, book: Book) -> None:
-    """Before a run's training: look at a dataset that nobody looked at yet, and keep what was found.
+def look_before(prepared: Prepared, book: Book) -> None:
+    """Before a run's training: look at its dataset. Trials are left out, whose runs look."""
+    if prepared.spec.purpose == "result":
+        look_once(prepared.dataset, prepared.spec.dataset.source(), book)
+
+
+def look_once(dataset: Dataset, source: DataSource, book: Book) -> None:
+    """Look at a dataset that nobody looked at yet, and keep what was found.
 
     Only what is cheap, and only what may be seen while a run is not sealed: no label but those of train and validation.
-    Trials are left out, whose runs look. What goes wrong here is no fault of the run's: it says so and goes on.
+    What goes wrong here is no fault of the run's: it says so and goes on.
     """
-    dataset = prepared.dataset
-    if prepared.spec.purpose != "result" or stored(book.root, fingerprints(dataset)) is not None:
+    if stored(book.root, fingerprints(dataset)) is not None:
         return
     try:
-        found = check(dataset, prepared.spec.dataset.source(), cache=book.cache, test_labels=False)
+        found = check(dataset, source, cache=book.cache, test_labels=False)
         store(book.root, dataset, {**found.as_object(), "is_whole": False})
     except Exception as error:
         logging.getLogger(__name__).warning("the dataset was not looked at: %s", error)

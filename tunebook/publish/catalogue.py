@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tunebook import toml_file
 from tunebook.claims import Claim, declared, read_claims
 from tunebook.errors import IntegrityError, UsageError
-from tunebook.publish import notebooks, open_data, readme
+from tunebook.grid import experiment
+from tunebook.publish import data_readme, notebook_outputs, notebooks, open_data, readme, whole
 from tunebook.publish.export import Changes, export, texts_of_datasets
 from tunebook.publish.open_data import Published
-from tunebook.publish.site import Site
+from tunebook.publish.site import Page, Site
 from tunebook.publish.study import Study
 
 if TYPE_CHECKING:
     from tunebook.book import Book
 
 PAGE, DATA, NOTEBOOKS = "catalogue", "catalogue/data", "notebooks"
+_NAME = r"[a-z0-9][a-z0-9._-]*"
+_GENERATED = re.compile(
+    rf"runs/{_NAME}--s\d+--[0-9a-f]{{12}}\.html|(experiments|behaviour|checkpoints|methods|datasets)/{_NAME}\.html"
+    rf"|charts/{_NAME}\.js"
+)
+"""Pages by their names: one of these that nothing renders any more is stale, any other file is somebody's own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,35 +76,48 @@ class Catalogue:
             if one.name in self.declared and one.runs
         }
 
+    @cached_property
+    def pages(self) -> dict[str, Page]:
+        """What renders each file below `catalogue/`, the data's files apart."""
+        return {**self.site.pages, "data/README.md": lambda: data_readme.render(self.published)}
+
     # --- writing -------------------------------------------------------------------------------------------------
 
     def write(self, changes: Changes) -> None:
-        """Render everything, write what changed, and remove pages of what is no longer there.
+        """Render everything, write what changed, remove what is stale, and tell what is somebody's own.
 
         Raises:
             UsageError: README.md lacks the markers of its block.
             NoSpace: the disk or a quota is full.
         """
         block = self._readme()  # markers that are missing stop it before anything is written
-        pages = self.site.pages
-        for path in pages:
-            changes.put(self.root, f"{PAGE}/{path}", self.site.render(path))
-        for foreign in self._foreign(set(pages)):
-            foreign.unlink()
-            changes.removed.append(str(foreign.relative_to(self.root)))
+        for path, render in self.pages.items():
+            changes.put(self.root, f"{PAGE}/{path}", render())
+        for name in self._unrendered():
+            is_stale = _GENERATED.fullmatch(name.removeprefix(f"{PAGE}/")) or (
+                name.startswith(f"{NOTEBOOKS}/") and notebook_outputs.is_ours(self.root / name)
+            )
+            if is_stale and not (self.root / name).is_symlink():
+                (self.root / name).unlink()
+                changes.removed.append(name)
+            else:
+                changes.foreign.append(name)
         for place, study in self.noted.items():
             if notebooks.fault(place, study):
                 changes.put(self.root, f"{NOTEBOOKS}/{place.name}", notebooks.build(study))
         if block is not None:
             changes.put(self.root, "README.md", block.encode())
 
-    def _foreign(self, known: set[str]) -> Iterator[Path]:
-        """Files of the page's folder, the open data apart, that nothing renders."""
-        folder = self.root / PAGE
-        for path in sorted(folder.rglob("*")):
-            name = path.relative_to(folder).as_posix()
-            if path.is_file() and not name.startswith("data/") and name not in known:
-                yield path
+    def _unrendered(self) -> Iterator[str]:
+        """Files and links of `catalogue/`, the open data apart, and of `notebooks/` that nothing renders."""
+        known = {f"{PAGE}/{path}" for path in self.pages}
+        known |= {path.relative_to(self.root).as_posix() for path in self.noted}
+        for folder in (PAGE, NOTEBOOKS):
+            for path in sorted((self.root / folder).rglob("*")):
+                name = path.relative_to(self.root).as_posix()
+                is_file = path.is_symlink() or path.is_file()
+                if is_file and not name.startswith(f"{DATA}/") and (name not in known or path.is_symlink()):
+                    yield name
 
     def _readme(self) -> str | None:
         """README.md with its block as it should be; None where there is no README."""
@@ -109,28 +131,37 @@ class Catalogue:
     # --- comparing -----------------------------------------------------------------------------------------------
 
     def faults(self) -> Iterator[str]:
-        """What of the published is damaged, out of date or edited by hand, a sentence each."""
+        """What of the published is damaged, out of date, foreign or edited by hand, a sentence each; nothing is run."""
         for name in self.published.runs:
             try:
                 yield from open_data.wrong_scores(self.published, name)
             except IntegrityError as error:
                 yield f"{name}: {error}"
-        pages = self.site.pages
+        yield from (f"{DATA}/{fault}" for fault in whole.faults(self.published))
         yield from (f"{DATA}/{name}: {why}" for name, why in self.published.faults.items())
         yield from map(str, self.claim_faults)
-        for path in pages:
+        for path, render in self.pages.items():
             place = self.root / PAGE / path
             if not place.is_file():
                 yield f"{PAGE}/{path} is missing"
-            elif place.read_bytes() != self.site.render(path):
+            elif place.read_bytes() != render():
                 yield f"{PAGE}/{path} is out of date or was edited by hand"
-        for foreign in self._foreign(set(pages)):
-            yield f"{foreign.relative_to(self.root)} belongs to nothing that is published"
+        yield from (f"{name} belongs to nothing that is published" for name in self._unrendered())
         for place, study in self.noted.items():
             if fault := notebooks.fault(place, study):
                 yield f"{NOTEBOOKS}/{place.name} {fault}"
         if (block := self._readme()) is not None and block != (self.root / "README.md").read_text():
             yield "README.md: its block is out of date or was edited by hand"
+
+    def other_outputs(self) -> Iterator[str]:
+        """Notebooks whose stored outputs are not those that running them gives, a sentence each; takes seconds each.
+
+        Raises:
+            UsageError: what runs notebooks is not installed.
+        """
+        for place, study in self.noted.items():
+            if place.is_file() and (fault := notebook_outputs.other_outputs(place, study)):
+                yield f"{NOTEBOOKS}/{place.name} {fault}"
 
 
 def publish(book: Book, root: Path, *, prune: bool = False) -> Changes:
@@ -147,7 +178,19 @@ def publish(book: Book, root: Path, *, prune: bool = False) -> Changes:
         {f"claims, {place}": str(one) for place, one in enumerate(catalogue.claim_faults, start=1)}
     )
     changes.skipped.update(catalogue.published.faults)
+    changes.skipped.update(_unreadable(root / "experiments"))
     return changes
+
+
+def _unreadable(folder: Path) -> Mapping[str, str]:
+    """What is wrong with files of experiments: `tunebook run` would refuse them, and no claim is met by them."""
+    found = {}
+    for path in sorted(folder.glob("*.toml")):
+        try:
+            experiment(toml_file.parse(toml_file.read(path), str(path)), str(path))
+        except UsageError as error:
+            found[f"experiments/{path.name}"] = str(error)
+    return found
 
 
 def publish_with_texts(book: Book, folder: Path) -> Changes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunebook import durable
+from tunebook import behaviour, durable, gate
 from tunebook.book import folder as book_folder
 from tunebook.book.experiments import (
     EXPANSION,
@@ -20,9 +20,10 @@ from tunebook.book.experiments import (
 from tunebook.book.predictions import read_predictions, write_predictions
 from tunebook.errors import IntegrityError, TunebookError, UsageError
 from tunebook.methods import method
-from tunebook.names import inside
+from tunebook.names import inside, slug
 from tunebook.publish import open_data
-from tunebook.publish.open_data import EXPERIMENTS, RUNS, SCHEMA, SPLITS, Published
+from tunebook.publish.checked import split_name
+from tunebook.publish.open_data import BEHAVIOUR, EXPERIMENTS, GATE, RUNS, SCHEMA, SPLITS, Published
 
 if TYPE_CHECKING:
     from tunebook.book import Book
@@ -33,11 +34,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class Changes:
-    """What writing changed: files `written`, `kept` as they were and `removed`, and what was `skipped`, why."""
+    """What writing changed: files `written`, `kept` as they were and `removed`, what was `skipped`, why, and files that
+    are `foreign`: nobody knows whose, so they were left alone."""
 
     written: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
 
     def put(self, folder: Path, name: str, data: bytes) -> None:
@@ -86,6 +89,12 @@ def export(book: Book, folder: Path, *, prune: bool = False, texts: Texts | None
             continue
         there.add(name := f"{EXPERIMENTS}/{experiment_folder.name}.json")
         changes.put(folder, name, open_data.file_bytes(value))
+        if found := behaviour.read(experiment_folder):
+            there.add(name := f"{BEHAVIOUR}/{experiment_folder.name}.json")
+            changes.put(folder, name, open_data.file_bytes({**found, "schema": SCHEMA}))
+    for name, found in list(_gates(book, there)):
+        there.add(name)
+        changes.put(folder, name, open_data.file_bytes(found))
     if prune:
         _prune(folder, there, changes)
     return changes
@@ -105,7 +114,7 @@ def _run(folder: Path, splits: dict[str, bytes], texts: Texts | None) -> dict[st
     is_classes = declared["dataset"]["task"] == "classification"
     value["predictions"] = {}
     for split, (ids, labels, logits) in read_predictions(folder / "predictions.parquet").items():
-        name = open_data.split_name(declared["dataset"]["name"], split, declared["identity"]["splits"][split])
+        name = split_name(declared["dataset"]["name"], split, declared["identity"]["splits"][split])
         value["predictions"][split] = open_data.predictions_values(name, logits, is_classes=is_classes)
         file = f"{SPLITS}/{name}.json"
         if file not in splits:
@@ -129,15 +138,27 @@ def _experiment(folder: Path) -> dict[str, Any]:
         "schema": SCHEMA,
         "name": expansion["name"],
         "digest": folder.name.rpartition("--")[2],
-        "toml": (folder / "experiment.toml").read_text(),
+        "toml": (folder / "experiment.toml").read_bytes().decode(),
         "expansion": expansion["expansion"],
         "runs": recorded_runs(folder),
         "tuning": read_tuning(folder),
     }
 
 
+def _gates(book: Book, there: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What was found in the datasets of published runs, where somebody looked, by the names of its files."""
+    seen = set()
+    for name in sorted(there):
+        if name.startswith(f"{RUNS}/"):
+            declared = book_folder.read_json(book.runs / Path(name).stem / "run.json")
+            splits = declared["identity"]["splits"]
+            if (key := gate.key(splits)) not in seen and (found := gate.stored(book.root, splits)):
+                yield f"{GATE}/{slug(declared['dataset']['name'])}--{key}.json", {**found, "schema": SCHEMA}
+            seen.add(key)
+
+
 def _prune(folder: Path, there: set[str], changes: Changes) -> None:
-    for kind in (RUNS, SPLITS, EXPERIMENTS):
+    for kind in (RUNS, SPLITS, EXPERIMENTS, BEHAVIOUR, GATE):
         for path in sorted((folder / kind).glob("*.json")):
             if (name := f"{kind}/{path.name}") not in there:
                 path.unlink()
@@ -181,6 +202,14 @@ def bring_in(published: Published, book: Book) -> Changes:
         folder = book.record_experiment(one["name"], one["toml"], one["expansion"], one["runs"])
         if one["tuning"] and not read_tuning(folder):
             write_tuning(folder, one["tuning"])
+        if (found := published.behaviour.get(one["file"])) and not behaviour.read(folder):
+            behaviour.write(folder, {key: value for key, value in found.items() if key != "file"})
+    for one in published.gate.values():
+        place = durable.make_folder(book.root / gate.FOLDER) / f"{one['file']}.json"
+        if not place.exists():
+            durable.write_json(
+                place, {key: value for key, value in one.items() if key not in ("file", "schema")}
+            )
     changes.skipped.update(published.faults)
     return changes
 
@@ -195,27 +224,15 @@ def _write_run(published: Published, name: str, folder: Path) -> None:
     durable.write_json(folder / "run.json", one["declared"])
     durable.write_json(folder / "environment.json", one["environment"])
     (folder / "cost.jsonl").unlink(missing_ok=True)
-    durable.append_line(folder / "cost.jsonl", {"event": "imported", **_stretch(one)})
+    durable.append_line(folder / "cost.jsonl", {"event": "imported", "summary": one["cost"]})
     (folder / "metrics.jsonl").unlink(missing_ok=True)
     for line in one["curve"]:
         durable.append_line(folder / "metrics.jsonl", line)
+    if one["memory"]:
+        durable.write_json(folder / "memory.json", {"limits": one["memory"]})
     write_predictions(folder / "predictions.parquet", predictions)
     durable.write_json(folder / "imported.json", {"schema": one["schema"]})
     book_folder.seal(folder, one["result"])
-
-
-def _stretch(one: Mapping[str, Any]) -> dict[str, Any]:
-    """A line of `cost.jsonl` whose summary is the published one."""
-    spent = one["cost"]
-    seconds = spent["train_seconds"]
-    counts = {name: round((spent[f"{name}_per_second"] or 0) * seconds) for name in ("samples", "tokens")}
-    return {
-        "train_seconds": seconds,
-        "steps": one["result"].get("steps", 0),
-        **counts,
-        "loading_seconds": round((spent["loader_share"] or 0) * seconds, 4),
-        "peak_memory_bytes": spent["peak_memory_bytes"] or 0,
-    }
 
 
 def texts_of_datasets(*, is_all: bool) -> Texts:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tunebook.publish import svg, vega
 from tunebook.publish.open_data import SCHEMA
-from tunebook.publish.report import Chart, Column, Kind, Table, format_value
+from tunebook.publish.report import Chart, Column, Kind, Table, format_between, format_value
 from tunebook.text.markdown import visible
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ FILTERS = {
     "budget": "trials",
 }
 """What the index can be filtered by, beside words, and the key of its rows that holds it."""
+CLAIM_FILTERS = {"verdict": "verdict", "source": "source"}
+"""What the page of claims can be filtered by likewise."""
 
 
 @lru_cache(maxsize=1)
@@ -36,17 +39,31 @@ def environment() -> Environment:
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
-        finalize=lambda value: visible(value) if type(value) is str else value,
+        finalize=lambda value: shown(value) if type(value) is str else value,
     )
     made.filters |= {
         "drawn": lambda chart: Markup(svg.render(chart)),
         "shown": lambda value, kind: format_value(value, kind),
+        "between": _between,
         "along": _along,
-        "sorted_by": _sorted_by,
-        "filters": lambda row: Markup(_filters(row)),
+        "sorted_by": lambda value, kind: Markup(_sorted_by(value, kind)),
+        "attributes": lambda row, names, columns: Markup(_attributes(row, names, columns)),
+        "has_numbers_alone": lambda report: (
+            [one.is_number for one in report.columns].count(False) == 1 and not report.columns[0].is_number
+        ),
         "lines": lambda text: Markup("\n").join(visible(line) for line in text.split("\n")),
     }
     return made
+
+
+def shown(text: str) -> str:
+    """A text as pages have it: visible, and no number parted from its per cent sign.
+
+    Example:
+        >>> shown("95 % interval") == "95\\u00a0% interval"
+        True
+    """
+    return re.sub(r"(?<=\d) (?=%)", "\u00a0", visible(text))
 
 
 def render(template: str, *, depth: int, **values: Any) -> bytes:
@@ -66,17 +83,42 @@ def render(template: str, *, depth: int, **values: Any) -> bytes:
 # --- tables ------------------------------------------------------------------------------------------------------
 
 
-def domain(
-    rows: Sequence[Mapping[str, Any]], kind: Kind = "share", *, key: str = "interval"
-) -> dict[str, Any] | None:
-    """The scale that all interval bars of a table share; None where it has none. The majority class is left out: it
-    lies far from all else, and would leave the others no room."""
-    known = [row[key] for row in rows if row.get(key) and row.get("method") != "majority"]
-    ends = [end for low, _, high in known for end in (low, high) if end is not None]
-    if not ends:
-        return None
+Bars = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
+"""The scale that a row's interval is drawn on; None where there is none."""
+
+
+def bars(rows: Sequence[Mapping[str, Any]], kind: Kind = "share", *, by: Sequence[str] = ()) -> Bars:
+    """The scales of the interval bars of a table: one for all, or one for each value of some keys. The majority class
+    is left out: it lies far from all else, and would leave the others no room."""
+    ends: dict[tuple[Any, ...], list[float]] = {}
+    for row in rows:
+        if row.get("interval") and "majority" not in (row.get("method"), row.get("first"), row.get("second")):
+            low, _, high = row["interval"]
+            known = ends.setdefault(tuple(row[key] for key in by), [])
+            known += [end for end in (low, high) if end is not None]
+    scales = {key: _scale(known, kind) for key, known in ends.items() if known}
+    return lambda row: scales.get(tuple(row[key] for key in by))
+
+
+def _scale(ends: Sequence[float], kind: Kind) -> dict[str, Any]:
     room = (max(ends) - min(ends)) * 0.03 or 0.01
     return {"low": min(ends) - room, "high": max(ends) + room, "kind": kind}
+
+
+def scales_told(rows: Sequence[Mapping[str, Any]], of: Bars) -> str:
+    """What the scales of the bars of an overview are, a dataset and metric each, in a sentence."""
+    told = {}
+    for row in rows:
+        if (found := of(row)) is not None:
+            ends = _between((found["low"], None, found["high"]), row["unit"])
+            told[row["dataset"], row["metric"]] = f"{row['dataset']} {ends}"
+    return f"Bars have a scale of their own for each dataset: {'; '.join(told.values())}." if told else ""
+
+
+def _between(interval: Sequence[Any], kind: Kind) -> str:
+    """The ends of an interval, per cent once, and points not at all: the heading says so."""
+    told = format_between(interval[0], interval[2], kind)
+    return told.replace(" to ", "\u2013") if kind == "share" else told.removesuffix(" points")
 
 
 def _along(value: float, scale: Mapping[str, float]) -> str:
@@ -85,33 +127,36 @@ def _along(value: float, scale: Mapping[str, float]) -> str:
 
 
 def _sorted_by(value: Any, kind: Kind) -> str:
-    """What a cell is sorted by: the number itself, of an interval its middle."""
+    """The attribute with what a cell is sorted by where its text does not begin with it: times, sizes, and of an
+    interval its middle."""
     number = value[1] if kind == "interval" and value else value
-    return "" if number is None or isinstance(number, str | tuple) else repr(float(number))
+    is_told = (
+        kind not in ("seconds", "bytes", "interval") or number is None or isinstance(number, str | tuple)
+    )
+    return "" if is_told else f' data-value="{number:.6g}"'
 
 
-def _filters(row: Mapping[str, Any]) -> str:
-    """The attributes of a row that the index filters by."""
+def _attributes(row: Mapping[str, Any], names: Mapping[str, str], columns: Sequence[Column]) -> str:
+    """The attributes of a row that a page filters by, where that stands in none of its cells."""
     from markupsafe import escape
 
-    words = [row[key] for key in ("dataset", "checkpoint", "method", "metric", "experiment")]
-    values = {"search": visible(" ".join(map(str, words)).lower())}
-    values |= {name: visible(filter_value(row, name)) for name in FILTERS}
+    keys = {column.key for column in columns}
+    values = {name: shown(filter_value(row, name, names)) for name in names if names[name] not in keys}
     return "".join(f' data-{name}="{escape(value)}"' for name, value in values.items())
 
 
-def filter_value(row: Mapping[str, Any], name: str) -> str:
+def filter_value(row: Mapping[str, Any], name: str, names: Mapping[str, str]) -> str:
     """A row's value of a filter, as text; of the budget how many trials it was tuned with."""
-    value = row.get(FILTERS[name])
+    value = row.get(names[name])
     return str(value or 0) if name == "budget" else str(value)
 
 
 # --- charts ------------------------------------------------------------------------------------------------------
 
 
-def figure(chart: Chart, page: str, place: int) -> dict[str, Any]:
-    """A chart with the id that its page and its script know it by."""
-    return {"id": f"{page}-{chart.name}-{place}", "chart": chart}
+def figure(chart: Chart, page: str | None = None, place: int = 0) -> dict[str, Any]:
+    """A chart with the id that its page and its script know it by, where the page has one."""
+    return {"id": page and f"{page}-{chart.name}-{place}", "chart": chart}
 
 
 def chart_script(figures: Sequence[Mapping[str, Any]]) -> bytes:

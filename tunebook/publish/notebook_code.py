@@ -73,18 +73,26 @@ import matplotlib.pyplot as plt
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7F7F7F"]
 plt.rcParams.update({"figure.dpi": 80, "savefig.dpi": 80, "axes.spines.top": False, "axes.spines.right": False})
 
+def written(value, row, unit=" %"):
+    \"""A score: shares as per cent, and differences of shares as points.\"""
+    return "-" if value is None else f"{100 * value:.1f}{unit}" if row["unit"] == "share" else f"{value:.4f}"
+
 for family in FAMILIES:
     rows = [row for row in ROWS if row["family"] == family]
     print(visible(family))
     print("  group    mean  95 % interval     sd over seeds  seeds  training")
     for row in rows:
-        interval = "-" if row["low"] is None else f"{row['low']:.4f} to {row['high']:.4f}"
-        spread = "-" if row["deviation"] is None else f"{row['deviation']:.4f}"
-        seconds = f"{row['train_seconds']:.1f} s" if row["train_seconds"] else "-"
-        print(f"  {row['group'] or '-':>5}  {row['mean']:.4f}  {interval:16}  {spread:>13}  {row['seeds']:>5}", end="")
-        print(f"  {seconds:>8}  {visible(row['name'])}")
+        interval = "-" if row["low"] is None else f"{written(row['low'], row)} to {written(row['high'], row)}"
+        spread, seconds = written(row["deviation"], row, " points"), row["train_seconds"]
+        print(f"  {row['group'] or '-':>5}  {written(row['mean'], row):>6}  {interval:16}  {spread:>13}", end="")
+        print(f"  {row['seeds']:>5}  {f'{seconds:.1f} s' if seconds else '-':>8}  {visible(row['name'])}")
     figure, axes = plt.subplots(figsize=(8, 0.45 * len(rows) + 1.2), layout="constrained")
     for place, row in enumerate(reversed(rows)):
+        if row["is_off"]:  # far from all others, which an axis with it would squeeze
+            is_left = all(row["mean"] <= other["mean"] for other in rows)
+            told = f"{chr(0x2190 if is_left else 0x2192)} off the axis: {written(row['mean'], row)}"
+            axes.text(0.02, place, told, transform=axes.get_yaxis_transform(), va="center", style="italic")
+            continue
         values = [runs[name]["result"]["metrics"][row["split"]].get(row["metric"]) for name in row["runs"]]
         values = [value for value in values if value is not None]
         axes.plot(values, [place] * len(values), "o", color=COLOURS[4], markersize=5, alpha=0.8)
@@ -92,7 +100,10 @@ for family in FAMILIES:
             axes.plot([row["low"], row["high"]], [place, place], color=COLOURS[0], linewidth=2)
         axes.plot([row["mean"]], [place], "s", color=COLOURS[1], markersize=6)
     axes.set_yticks(range(len(rows)), [short(row["name"]) for row in reversed(rows)], parse_math=False)
+    axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.set_xlabel(rows[0]["metric"].replace("_", " "))
+    if rows[0]["unit"] == "share":
+        axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g} %")
     axes.set_title("mean (square), 95 % interval (line), every seed (dots)", fontsize=10)
     axes.grid(axis="x", alpha=0.3)
     plt.show()
@@ -110,7 +121,8 @@ def draw(chart):
     groups = list(dict.fromkeys(value["group"] for value in values if value.get("group")))
     handles = {}
     for mark in chart["marks"]:
-        known = [value for value in mark["values"] if mark["kind"] == "rule" or None not in (value["x"], value["y"])]
+        free = mark["kind"] in ("rule", "aside")
+        known = [value for value in mark["values"] if free or None not in (value["x"], value["y"])]
         for group in dict.fromkeys(value.get("group") for value in known):
             place = groups.index(group) % len(COLOURS) if group in groups else 0
             some = [value for value in known if value.get("group") == group]
@@ -122,6 +134,7 @@ def draw(chart):
         legend = figure.legend(handles.values(), map(short, handles), loc="outside lower left", fontsize=8)
         for text in legend.get_texts():
             text.set_parse_math(False)
+    name(axes, chart)
     plt.show()
 
 def places(chart, some):
@@ -131,10 +144,37 @@ def places(chart, some):
         return [axis["names"].index(one[key]) if axis["kind"] == "names" else one[key] for one in some]
     return along("x"), along("y")
 
-def numbered(chart):
-    \"""The labels of its intervals: each is drawn as its number.\"""
-    found = [one.get("label") for mark in chart["marks"] if mark["kind"] == "interval" for one in mark["values"]]
-    return [label for label in dict.fromkeys(found) if label]
+def name(axes, chart):
+    \"""The labels of intervals beside their points, where they cover neither points nor one another.\"""
+    named = [one for mark in chart["marks"] if mark["kind"] == "interval" for one in mark["values"] if one.get("label")]
+    named = [one for one in named if None not in (one["x"], one["y"])]
+    if not named:
+        return
+    axes.figure.canvas.draw()
+    at, back = axes.transData.transform, axes.transData.inverted().transform
+    points = [tuple(map(float, at(place))) for place in zip(*places(chart, named))]
+    texts = [axes.text(0, 0, short(one["label"], 40), fontsize=8, ha="center", va="center", parse_math=False)
+             for one in named]
+    sizes = [(text.get_window_extent().width + 4, text.get_window_extent().height + 2) for text in texts]
+    lines = []
+    for (x, y), one in zip(points, named):
+        for key in "xy":
+            pairs = [(at((end, 1))[0], y) if key == "x" else (x, at((1, end))[1]) for end in ends_of(chart, one, key)]
+            if pairs:
+                (a, b), (c, d) = pairs
+                lines.append((min(a, c) - 2, min(b, d) - 2, max(a, c) + 2, max(b, d) + 2))
+    frame = tuple(axes.get_window_extent().extents)
+    for point, box, text in zip(points, beside(points, sizes, taken=lines, frame=frame), texts):
+        text.set_position(back(((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)))
+        if is_far(point, box):
+            line_x, line_y = zip(back(point), back(end(point, box)))
+            axes.plot(line_x, line_y, color=COLOURS[6], linewidth=0.7, zorder=0, scalex=False, scaley=False)
+
+def ends_of(chart, one, key):
+    \"""The ends of a value's interval along an axis; none where one of them has no place on it.\"""
+    ends = [one.get(f"{key}_low"), one.get(f"{key}_high")]
+    is_known = None not in ends and (chart[key]["kind"] != "log" or min(ends) > 0)
+    return ends if is_known else []
 
 def draw_rule(axes, chart, some, place):
     for one in some:
@@ -167,16 +207,17 @@ def draw_point(axes, chart, some, place):
 def draw_interval(axes, chart, some, place):
     for x, y, one in zip(*places(chart, some), some):
         for key, line in (("x", lambda ends: (ends, [y, y])), ("y", lambda ends: ([x, x], ends))):
-            ends = [one.get(f"{key}_low"), one.get(f"{key}_high")]
-            if None not in ends:
+            if ends := ends_of(chart, one, key):
                 axes.plot(*line(ends), linewidth=1.5, color=COLOURS[place])
-        if one.get("label"):  # a number, as names would lie on one another
-            number = numbered(chart).index(one["label"]) + 1
-            axes.annotate(f"{number}", (x, y), (4, 4), textcoords="offset points", fontsize=8)
     return draw_point(axes, chart, some, place)
 
-DRAWN = {"rule": draw_rule, "line": draw_line, "band": draw_band, "bar": draw_bar, "cell": draw_cell,
-         "point": draw_point, "interval": draw_interval}
+def draw_aside(axes, chart, some, place):
+    for one in some:
+        y, where = chart["y"]["names"].index(one["y"]), axes.get_yaxis_transform()
+        axes.text(0.02, y, visible(one["label"]), transform=where, va="center", style="italic", parse_math=False)
+
+DRAWN = {"aside": draw_aside, "rule": draw_rule, "line": draw_line, "band": draw_band, "bar": draw_bar,
+         "cell": draw_cell, "point": draw_point, "interval": draw_interval}
 
 def frame(axes, chart):
     \"""Titles, names and scales of both axes.\"""
@@ -188,21 +229,28 @@ def frame(axes, chart):
             of.set_inverted(key == "y")  # the first name is on top
         else:
             axes.set(**{f"{key}scale": axis["kind"]})
+            if axis["kind"] == "log":
+                of.set_major_locator(plt.LogLocator(subs=(1, 2, 5)))
+                ends = " s" * (axis["unit"] == "seconds")
+                of.set_major_formatter(lambda value, _, ends=ends: f"{value:,g}{ends}")
+                of.set_minor_formatter(plt.NullFormatter())
             if axis["unit"] == "share" and axis["kind"] == "linear":
                 of.set_major_formatter(lambda value, _: f"{100 * value:.4g} %")
+            if axis["unit"] == "points":  # which its title names
+                of.set_major_formatter(lambda value, _: f"{100 * value:.4g}".replace("-", "\\u2212"))
             if axis["unit"] == "count" and axis["kind"] == "linear":
                 of.set_major_locator(plt.MaxNLocator(integer=True))
             lowest, highest = of.get_view_interval()
             ends = (axis["low"], lowest), (axis["high"], highest)
             axes.set(**{f"{key}lim": [end if given is None else given for given, end in ends]})
         of.set_label_text(visible(axis["title"]), parse_math=False)
+    if chart["is_square"]:
+        axes.set_aspect("equal")
     axes.set_title(short(chart["title"], 100), fontsize=10, parse_math=False)
 
 for chart in CHARTS:
     print(visible(chart["about"]))
     draw(chart)
-    for number, label in enumerate(numbered(chart), start=1):
-        print(f"  {number}  {visible(label)}")
     print(chart["note"])
 """
 
@@ -224,18 +272,22 @@ if best:
         left.text(x, y, f"{count:,}", ha="center", va="center", color="white" if share > 0.5 else "black")
     left.set_xticks(range(len(names)), [short(name, 20) for name in names], rotation=30, ha="right", parse_math=False)
     left.set_yticks(range(len(names)), [short(name, 20) for name in names], parse_math=False)
-    left.set_xlabel("predicted")
-    left.set_ylabel("true")
+    left.set_xlabel("predicted label")
+    left.set_ylabel("true label")
     groups = [group for group in np.array_split(np.argsort(sure, kind="stable"), 10) if len(group)]
-    middle.plot([sure.min(), 1], [sure.min(), 1], "--", color="#7F7F7F")
-    for g in groups:  # how often right, with Wilson's interval of 95 % over the examples
+    lowest = min(min(sure[g].mean(), right[g].mean()) for g in groups) - 0.08
+    middle.plot([lowest, 1], [lowest, 1], "--", color="#7F7F7F")
+    for g in groups:  # the share that is right, with Wilson's interval of 95 % over the examples
         share, count, z = right[g].mean(), len(g), 1.96
         centre = (share + z * z / (2 * count)) / (1 + z * z / count)
         half = z / (1 + z * z / count) * (share * (1 - share) / count + z * z / (4 * count * count)) ** 0.5
         middle.plot([sure[g].mean()] * 2, [centre - half, centre + half], color=COLOURS[0])
     middle.plot([sure[g].mean() for g in groups], [right[g].mean() for g in groups], "o", color=COLOURS[0])
-    middle.set_xlabel("how sure, ten groups of equal size")
-    middle.set_ylabel("how often right")
+    middle.set_aspect("equal")
+    for axis in (middle.xaxis, middle.yaxis):
+        axis.set_major_formatter(lambda value, _: f"{100 * value:.4g} %")
+    middle.set_xlabel("confidence, ten groups of equal size")
+    middle.set_ylabel("accuracy")
     for key, colour in (("train/loss", COLOURS[0]), ("validation/log_loss", COLOURS[1])):
         points = [(line["step"], line[key]) for line in run["curve"] if line.get(key) is not None]
         if points:
@@ -253,5 +305,6 @@ if best:
     print(f"{len(wrong):,} of {len(labels):,} are wrong; the ten that the model was surest of:")
     for place in wrong[np.argsort(-sure[wrong], kind="stable")][:10]:
         text = split["texts"][place] if "texts" in split else split["ids"][place]
-        print(f"{sure[place]:.3f}  {names[labels[place]]} taken for {names[logits[place].argmax()]}: {visible(text)}")
+        told = f"{names[labels[place]]} taken for {names[logits[place].argmax()]}"
+        print(f"{100 * sure[place]:.1f} %  {told}: {visible(text)}")
 """

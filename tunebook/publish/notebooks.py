@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import inspect
 import json
 import os
 import re
@@ -15,8 +16,8 @@ from typing import Any
 
 from tunebook.durable import canonical_json
 from tunebook.errors import Failure, UsageError
+from tunebook.publish import charts, labels, reports, study_reports
 from tunebook.publish import notebook_code as code
-from tunebook.publish import reports, study_reports
 from tunebook.publish.open_data import file_bytes
 from tunebook.publish.report import Chart
 from tunebook.publish.study import Study
@@ -59,7 +60,18 @@ def fault(path: Path, study: Study) -> str | None:
         return "is no notebook of this catalogue"
     if told.get("inputs") != digest(study):
         return "is out of date"
-    return None if told.get("cells") == _hash_of(found["cells"]) else "was edited by hand"
+    return None if _is_as_made(path.read_bytes(), found["cells"], study) else "was edited by hand"
+
+
+def _is_as_made(stored: bytes, found: Any, study: Study) -> bool:
+    """Whether all but the outputs of cells is what `build` writes, byte by byte, and outputs are of its forms."""
+    try:
+        plain = [_plain(cell) for cell in found]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return False
+    made = [(cell["cell_type"], cell["source"]) for cell in plain]
+    named = [cell["id"] for cell in plain] == [f"cell-{place}" for place in range(len(plain))]
+    return plain == found and named and made == cells(study) and stored == _as_bytes(plain, digest(study))
 
 
 # --- what is in it -----------------------------------------------------------------------------------------------
@@ -85,7 +97,7 @@ def cells(study: Study) -> list[tuple[str, str]]:
         ("code", code.SCORES),
         ("markdown", _RESULTS),
         ("code", code.RESULTS),
-        *([("markdown", _JUDGED), ("code", code.CHARTS)] if _charts(study) else []),
+        *([("markdown", _JUDGED), ("code", _LABELS + code.CHARTS)] if _charts(study) else []),
         ("markdown", "## The best row, one seed of it\n\nConfusion, reliability and losses."),
         ("code", code.BEST),
         (
@@ -115,6 +127,10 @@ _RESULTS = (
 )
 
 
+_LABELS = inspect.getsource(labels).partition("annotations\n\n")[2] + "\n"
+"""How labels are placed, as the catalogue's drawings place them."""
+
+
 def _setting(study: Study) -> str:
     runs = study.runs
     budget = next((search["budget"]["trials"] for search in study.tuning.values()), None)
@@ -139,20 +155,16 @@ def _fenced(text: str, language: str) -> str:
 
 def _charts(study: Study) -> list[dict[str, Any]]:
     """What was judged, to be drawn: each chart as plain data, with what it is about."""
-    return [{"about": about, **asdict(chart)} for about, chart in _all_charts(study) if _has_values(chart)]
+    return [{"about": about, **asdict(chart)} for about, chart in _all_charts(study) if chart.has_values]
 
 
 def _all_charts(study: Study) -> Iterator[tuple[str, Chart]]:
     for family in study.families:
-        yield reports.place(family), reports.forest(family)
-        yield reports.place(family), reports.front(family)
-    for chart in (reports.data_curve(study.families), study_reports.expected(study)):
-        if chart is not None:
-            yield study.question, chart
-
-
-def _has_values(chart: Chart) -> bool:
-    return any(mark.values for mark in chart.marks if mark.kind != "rule")
+        for chart in (charts.forest(family), charts.front(family), study_reports.expected(family)):
+            if chart is not None:
+                yield reports.place(family), chart
+    if (curve := charts.data_curve(study.families)) is not None:
+        yield study.question, curve
 
 
 _TOLD = ("name", "metric", "split", "mean", "low", "high", "deviation", "seeds", "train_seconds")
@@ -162,6 +174,7 @@ def _judged(study: Study) -> str:
     """The cell with what was judged: the rows of every family, and the names of their runs."""
     rows = [
         {"family": reports.place(family), **{key: row[key] for key in _TOLD}, "group": row["tie_group"],
+         "unit": reports.unit(row["metric"]), "is_off": row is charts.off_axis(family),
          "runs": [run["folder"] for run in study.runs_of(row)]}
         for family in study.families for row in family["rows"] if row["mean"] is not None
     ]  # fmt: skip
@@ -249,8 +262,20 @@ def _plain(cell: Mapping[str, Any]) -> dict[str, Any]:
     """A cell as it is stored: without times, and with outputs that are the same each time."""
     kept = {"cell_type": cell["cell_type"], "id": cell["id"], "metadata": {}, "source": cell["source"]}
     if cell["cell_type"] == "code":
-        kept |= {"execution_count": None, "outputs": [_output(one) for one in cell["outputs"]]}
+        kept |= {"execution_count": None, "outputs": _joined([_output(one) for one in cell["outputs"]])}
     return kept
+
+
+def _joined(outputs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Outputs in which what was printed on end is one: a busy machine hands it on in pieces."""
+    found: list[dict[str, Any]] = []
+    for one in outputs:
+        last = found[-1] if found else {}
+        if one["output_type"] == "stream" == last.get("output_type") and one["name"] == last["name"]:
+            found[-1] = {**last, "text": last["text"] + one["text"]}
+        else:
+            found.append(one)
+    return found
 
 
 def _output(one: Mapping[str, Any]) -> dict[str, Any]:

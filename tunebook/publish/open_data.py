@@ -7,7 +7,7 @@ them. Numbers are JSON's own, predictions are base64 of little-endian arrays.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,6 @@ from tunebook.book import folder as book_folder
 from tunebook.book.card_facts import file_name
 from tunebook.durable import canonical_json, read_json, read_lines
 from tunebook.errors import IntegrityError, TunebookError
-from tunebook.names import slug
 from tunebook.publish import checked, log_odds
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from tunebook.sources import Run
 
 SCHEMA = 1
-RUNS, SPLITS, EXPERIMENTS = "runs", "splits", "experiments"
+RUNS, SPLITS, EXPERIMENTS, BEHAVIOUR, GATE = "runs", "splits", "experiments", "behaviour", "gate"
 _POINTS = 60
 """How many training losses of a run are published: means of so many stretches."""
 _TOLD = ("run", "identity", "spec", "checkpoint", "dataset")
@@ -108,11 +107,6 @@ def curve(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return sorted(found, key=lambda line: line["step"])
 
 
-def split_name(dataset: str, split: str, fingerprint: str) -> str:
-    """How the file of a split's examples is called, without its ending."""
-    return f"{slug(dataset)}--{split}--{slug(fingerprint[:12])}"
-
-
 def predictions_values(name: str, logits: np.ndarray, *, is_classes: bool) -> dict[str, Any]:
     """The predictions of a split as they are published; `name` is that of the file with its examples.
 
@@ -137,8 +131,18 @@ class Published:
 
     @cached_property
     def runs(self) -> dict[str, dict[str, Any]]:
-        """Everything published of each run, by its name, in order."""
-        return {one["name"]: one for one in self._read(RUNS, checked.run)}
+        """Everything published of each run, by its name, in order. What one hash has under a second name is a fault."""
+        found: dict[str, dict[str, Any]] = {}
+        names: dict[str, str] = {}
+        for one in self._read(RUNS, lambda value: checked.examples(checked.run(value), self.splits)):
+            first = names.setdefault(one["declared"]["run"], one["name"])
+            if first == one["name"]:
+                found[first] = one
+            else:
+                self.faults[f"{RUNS}/{one['name']}.json"] = (
+                    f"is the run of {RUNS}/{first}.json under another name"
+                )
+        return found
 
     @cached_property
     def experiments(self) -> dict[str, dict[str, Any]]:
@@ -150,11 +154,21 @@ class Published:
         """The examples of each split, by the name of its file."""
         return {one["name"]: one for one in self._read(SPLITS, checked.split)}
 
-    def _read(self, kind: str, check: Any) -> list[dict[str, Any]]:
+    @cached_property
+    def behaviour(self) -> dict[str, dict[str, Any]]:
+        """How the models of an experiment behave, by the name of the experiment's file."""
+        return {one["file"]: one for one in self._read(BEHAVIOUR, checked.behaviour)}
+
+    @cached_property
+    def gate(self) -> dict[str, dict[str, Any]]:
+        """What was found in a dataset before training, by the key of its splits' fingerprints."""
+        return {one["file"].rpartition("--")[2]: one for one in self._read(GATE, checked.gate)}
+
+    def _read(self, kind: str, check: Callable[[dict[str, Any]], dict[str, Any]]) -> list[dict[str, Any]]:
         found = []
         for path in sorted((self.folder / kind).glob("*.json")):
             try:
-                key = "file" if kind == EXPERIMENTS else "name"
+                key = "name" if kind in (RUNS, SPLITS) else "file"
                 found.append(check({**read_file(path), key: checked.safe(path.stem)}))
             except (TunebookError, KeyError, TypeError, ValueError, AttributeError) as error:
                 what = f"lacks {error}" if isinstance(error, KeyError) else str(error)

@@ -6,10 +6,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kind = Literal["text", "code", "count", "number", "share", "seconds", "bytes", "rate", "interval"]
-"""How a value is written; an interval is a triple of low, mean and high, None where there is none."""
+Kind = Literal[
+    "text",
+    "code",
+    "badge",
+    "score",
+    "count",
+    "number",
+    "share",
+    "points",
+    "seconds",
+    "bytes",
+    "rate",
+    "interval",
+]
+"""How a value is written: a badge is a word or several, a score a text that begins with its number; `points` are
+differences of shares in hundredths; an interval is a triple of low, mean and high, None where there is none."""
 AxisKind = Literal["linear", "log", "names"]
-MarkKind = Literal["point", "interval", "line", "band", "bar", "cell", "rule"]
+MarkKind = Literal["point", "interval", "line", "band", "bar", "cell", "rule", "aside"]
 
 
 @dataclass(frozen=True)
@@ -20,6 +34,11 @@ class Column:
     title: str
     kind: Kind = "text"
     link: str | None = None
+
+    @property
+    def is_number(self) -> bool:
+        """Whether its values are numbers, which stand to the right."""
+        return self.kind not in ("text", "code", "badge")
 
 
 @dataclass(frozen=True)
@@ -48,7 +67,8 @@ class Axis:
 @dataclass(frozen=True)
 class Mark:
     """Values drawn alike: x and y, and where they apply their ends (`x_low`, `x_high`, `y_low`, `y_high`), `group`,
-    `label`, and the `value` of a cell, 0 to 1."""
+    `label`, and the `value` of a cell, 0 to 1. Labels of intervals stand beside them. An aside is a `label` alone,
+    where the row of its y begins: what lies off the axis."""
 
     kind: MarkKind
     values: tuple[Mapping[str, Any], ...]
@@ -56,7 +76,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Chart:
-    """Marks between two axes, and a sentence on how to read them."""
+    """Marks between two axes, and a sentence on how to read them. One that `is_square` has axes of equal length."""
 
     name: str
     title: str
@@ -64,6 +84,17 @@ class Chart:
     y: Axis
     marks: tuple[Mark, ...]
     note: str = ""
+    is_square: bool = False
+
+    @property
+    def has_values(self) -> bool:
+        """Whether there is anything to draw; rules and asides alone are nothing."""
+        return any(
+            value.get("x") is not None and (value.get("y") is not None or value.get("y_low") is not None)
+            for mark in self.marks
+            if mark.kind not in ("rule", "aside")
+            for value in mark.values
+        )
 
 
 Report = Table | Chart
@@ -77,6 +108,8 @@ def format_value(value: Any, kind: Kind) -> str:
         ('80.3 %', '2 min 5 s', '0.89 MB')
         >>> format_value(22713986, "count"), format_value(None, "number"), format_value(0.41237, "number")
         ('22,713,986', '-', '0.4124')
+        >>> format_value(-0.018, "points"), format_value(0.0243, "points"), format_value(-1.5, "number")
+        ('\u22121.8 points', '2.4 points', '\u22121.5000')
         >>> format_value(3.2e-17, "number"), format_value(0.0, "number"), format_value(float("nan"), "share")
         ('3.2e-17', '0.0000', '-')
     """
@@ -87,6 +120,29 @@ def format_value(value: Any, kind: Kind) -> str:
     if kind == "interval":
         return f"{format_value(value[0], 'number')} to {format_value(value[2], 'number')}"
     return _NUMBERS.get(kind, str)(value)
+
+
+def format_between(low: Any, high: Any, kind: Kind) -> str:
+    """Two ends of an interval, the unit once where it is one of shares or of points.
+
+    Example:
+        >>> format_between(0.794, 0.812, "share"), format_between(-0.021, 0.003, "points")
+        ('79.4 to 81.2 %', '\u22122.1 to 0.3 points')
+    """
+    first = format_value(low, kind).removesuffix(" %").removesuffix(" points")
+    return f"{first} to {format_value(high, kind)}"
+
+
+def signed(text: str) -> str:
+    """A number as text with a minus sign in place of a hyphen, and none before nothing.
+
+    Example:
+        >>> signed("-0.5"), signed("-0.0"), signed("3e-05")
+        ('\u22120.5', '0.0', '3e-05')
+    """
+    if not text.startswith("-"):
+        return text
+    return "\u2212" + text[1:] if text.strip("-0.,") else text[1:]
 
 
 def _seconds(value: float) -> str:
@@ -102,7 +158,7 @@ def _seconds(value: float) -> str:
 def _number(value: float) -> str:
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:.2g}" if 0 < abs(value) < 5e-5 else f"{value:.4f}"
+    return signed(f"{value:.2g}" if 0 < abs(value) < 5e-5 else f"{value:.4f}")
 
 
 def _bytes(value: float) -> str:
@@ -117,6 +173,7 @@ def _bytes(value: float) -> str:
 
 _NUMBERS: Mapping[str, Callable[[Any], str]] = {
     "share": lambda value: f"{100 * value:.1f} %",
+    "points": lambda value: f"{signed(f'{100 * value:.1f}')} points",
     "count": lambda value: f"{round(value):,}",
     "number": _number,
     "seconds": _seconds,

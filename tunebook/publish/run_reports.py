@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from tunebook.publish.open_data import Published
     from tunebook.sources import Run
 
-MOST_SHOWN = 10
+MOST_SHOWN, MOST_IDS = 10, 5
+"""How many errors are shown, and how many where their texts must not be: an id alone says little."""
 BINS = 10
 
 
@@ -56,7 +57,10 @@ def confusion(published: Published, run: Run, split: str = "test") -> Chart | No
         for truth, row in zip(names, counts, strict=True)
         for given, count in zip(names, row, strict=True)
     ]
-    axes = (Axis("predicted", "names", names=tuple(names)), Axis("true", "names", names=tuple(names)))
+    axes = (
+        Axis("predicted label", "names", names=tuple(names)),
+        Axis("true label", "names", names=tuple(names)),
+    )
     return Chart("confusion", f"What was taken for what, {split}", *axes, (Mark("cell", tuple(values)),))
 
 
@@ -88,19 +92,17 @@ def reliability(published: Published, run: Run, split: str = "test") -> Chart | 
         for group in groups
         for right in [found.is_right[group].mean()]
     ]
-    low = max(0.0, min(value["y_low"] for value in values) - 0.02)
+    low = max(0.0, min(value[key] for value in values for key in ("x", "y_low")) - 0.02)
     even = tuple(
-        {"x": place, "y": place, "group": "as sure as right"}
-        for place in (round(1 / found.logits.shape[1], 4), 1.0)
+        {"x": place, "y": place, "group": "accuracy equals confidence"} for place in (round(low, 4), 1.0)
     )
     marks = (Mark("line", even), Mark("interval", tuple({**value, "group": "measured"} for value in values)))
     axes = (
-        Axis("how sure", unit="share", high=1.0),
-        Axis("how often right", unit="share", low=low, high=1.0),
+        Axis("confidence (mean probability of the predicted class)", unit="share", low=low, high=1.0),
+        Axis("accuracy (share that is right)", unit="share", low=low, high=1.0),
     )
-    return Chart(
-        "reliability", f"Reliability, {split}", *axes, marks, "Wilson intervals at 95 %, over examples."
-    )
+    note = f"{len(groups)} groups of equal size; Wilson intervals at 95 %, over texts."
+    return Chart("reliability", f"Reliability, {split}", *axes, marks, note, is_square=True)
 
 
 def _wilson(share: float, count: int) -> dict[str, float]:
@@ -118,8 +120,8 @@ def errors(published: Published, run: Run, split: str = "test") -> Table | None:
         return None
     sure = np.exp(found.log_probabilities.max(axis=1))
     wrong = np.flatnonzero(~found.is_right)
-    order = wrong[np.argsort(-sure[wrong], kind="stable")][:MOST_SHOWN]
     names, ids, texts = label_names(published, run), published.ids(run, split), published.texts(run, split)
+    order = wrong[np.argsort(-sure[wrong], kind="stable")][: MOST_SHOWN if texts else MOST_IDS]
     rows = tuple(
         {
             "id": ids[place],
@@ -134,7 +136,7 @@ def errors(published: Published, run: Run, split: str = "test") -> Table | None:
         *_example_columns(has_texts=texts is not None),
         Column("truth", "label"),
         Column("given", "predicted"),
-        Column("sure", "how sure", "share"),
+        Column("sure", "confidence", "share"),
     )
     note = f"{len(wrong):,} of {len(found.labels):,} are wrong." + ("" if texts else _HIDDEN)
     return Table("errors", f"The most confident errors on {split}", columns, rows, note)

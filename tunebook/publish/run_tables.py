@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tunebook import metrics
-from tunebook.publish import html
+from tunebook.publish import html, reports
 from tunebook.publish.report import Table, format_value
 
 
@@ -35,7 +35,7 @@ def scores(run: Mapping[str, Any]) -> Table:
     columns = [
         ("split", "split", "text"),
         ("texts", "texts", "count"),
-        *((name, name.replace("_", " "), "number") for name in names),
+        *((name, reports.worded(name), reports.unit(name)) for name in names),
     ]
     return html.plain("scores", "Scores", columns, rows)
 

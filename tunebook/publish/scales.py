@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from tunebook.publish.report import Axis, format_value
+from tunebook.publish.report import Axis, format_value, signed
 
 _SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 18000, 36000, 86400)
 """Steps that are round in minutes and hours."""
@@ -96,20 +96,22 @@ def written(value: Any, axis: Axis) -> str:
     Example:
         >>> written(0.805, Axis("accuracy", unit="share")), written(7200, Axis("time", unit="seconds"))
         ('80.5 %', '2 h')
-        >>> written(60_000_000.0, Axis("steps")), written(0.25, Axis("loss"))
-        ('60,000,000', '0.25')
+        >>> written(60_000_000.0, Axis("steps")), written(-0.025, Axis("difference (points)", unit="points"))
+        ('60,000,000', '\u22122.5')
     """
     if axis.kind == "names":
         return str(value)
     if axis.unit == "share":
         return f"{100 * value:.4g} %"
+    if axis.unit == "points":  # which the axis names
+        return signed(f"{100 * value:.4g}")
     if axis.unit == "seconds":
         if value < 10:
             return f"{value:.4g} s"
         return format_value(value, "seconds").replace(" 0 s", "").replace(" 0 min", "")
     if axis.unit in ("bytes", "count"):
         return format_value(value, axis.unit)
-    return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:,.4g}"
+    return signed(f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:,.4g}")
 
 
 def apart(places: Sequence[tuple[float, Any, str]], letter: float) -> list[tuple[float, Any, str]]:

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from tunebook import selection
-from tunebook.claims import WORDS, Claim, Verdict, verdicts
+from tunebook import metrics, selection
+from tunebook.claims import Claim, Verdict, verdicts
 from tunebook.grid import Experiment
 from tunebook.names import slug
-from tunebook.publish import html, reports, run_reports, run_tables, study_reports, things
+from tunebook.publish import (
+    behaviour_page,
+    charts,
+    claim_reports,
+    html,
+    reports,
+    run_reports,
+    run_tables,
+    study_reports,
+    things,
+)
 from tunebook.publish.open_data import Published
-from tunebook.publish.report import Chart, Table, format_value
+from tunebook.publish.report import Chart, Table
 from tunebook.publish.study import Family, Study, studies
 from tunebook.spec import NO_CHECKPOINT
 
@@ -65,6 +76,8 @@ class Site:
         for study in self.studies:
             found[f"experiments/{study.slug}.html"] = partial(self._experiment, study)
             found[f"charts/{study.slug}.js"] = partial(self._charts, study)
+            if study.behaviour is not None:
+                found[f"behaviour/{study.slug}.html"] = partial(self._behaviour, study, study.behaviour)
         for name in self.published.runs:
             found[f"runs/{name}.html"] = partial(self._run, name)
         for kind, names in self._things.items():
@@ -97,7 +110,10 @@ class Site:
         choices = {
             name: sorted(
                 {
-                    (value := html.filter_value(row, name), f"{value} trials" if name == "budget" else value)
+                    (
+                        value := html.filter_value(row, name, html.FILTERS),
+                        f"{value} trials" if name == "budget" else value,
+                    )
                     for row in rows
                 }
             )
@@ -115,8 +131,8 @@ class Site:
             title="Tunebook",
             counts=counts,
             studies=self.studies,
-            overview=self.overview,
-            domain=html.domain(rows),
+            **_with_bars(self.overview),
+            filters=html.FILTERS,
             choices=choices,
             things=listed,
             faults=self.published.faults,
@@ -127,21 +143,22 @@ class Site:
             "reading.html",
             depth=0,
             title="How to read this",
+            aliases=things.aliases(),
             crumbs=[{"name": "How to read this", "address": None}],
         )
 
     def _claims(self) -> bytes:
-        told = [f"{sum(one.word == word for one in self.verdicts)} {word}" for word in WORDS]
-        counts = (
-            f"{len(self.verdicts)} claims: {', '.join(told)}." if self.verdicts else "No claims are recorded."
-        )
-        shown = [_claim(one) for one in sorted(self.verdicts, key=lambda one: WORDS.index(one.word))]
+        found = self.verdicts
         return self._page(
             "claims.html",
             depth=0,
             title="Claims",
-            verdicts=shown,
-            counts=counts,
+            counts=claim_reports.counts(found),
+            compared=claim_reports.compared(found),
+            others=claim_reports.others(found),
+            filters=html.CLAIM_FILTERS,
+            others_filters={"source": "source"},
+            choices=claim_reports.filters(found),
             crumbs=[{"name": "Claims", "address": None}],
         )
 
@@ -156,10 +173,25 @@ class Site:
             charts=study.slug if study.families else None,
             answers=[reports.answer(family) for family in study.families],
             figures=self._figures_of(study),
+            aliases=things.aliases(study.toml),
             trials=study_reports.trials(study),
             findings=study_reports.findings(study),
+            remarks=study_reports.remarks(study),
             runs=_runs(study),
             crumbs=[{"name": study.name, "address": None}],
+        )
+
+    def _behaviour(self, study: Study, found: Mapping[str, Any]) -> bytes:
+        return self._page(
+            "behaviour.html",
+            depth=1,
+            title=f"Behaviour of {study.name}",
+            study=study,
+            **behaviour_page.values(found),
+            crumbs=[
+                {"name": study.name, "address": f"experiments/{study.slug}.html"},
+                {"name": "behaviour", "address": None},
+            ],
         )
 
     def _part(self, study: Study, family: Family, place: int) -> dict[str, Any]:
@@ -168,39 +200,38 @@ class Site:
         return {
             "title": table.title,
             "results": table,
-            "domain": html.domain(table.rows, of),
+            "bars": html.bars(table.rows, of),
             "pairs": compared,
-            "pair_domain": html.domain(compared.rows, of),
-            "detectable": _detectable(family),
+            "pair_bars": html.bars(compared.rows, reports.apart_unit(family["metric"])),
+            "detectable": reports.detectable(family),
             "figures": self._figures(study, family, place),
             "disagreements": self._disagreements(study, family),
         }
 
     def _figures(self, study: Study, family: Family, place: int) -> list[dict[str, Any]]:
-        charts = [
-            reports.forest(family),
-            reports.seeds(family, study),
-            reports.front(family),
-            reports.costs(family),
+        drawn = [
+            charts.forest(family),
+            charts.seeds(family, study),
+            charts.front(family),
+            charts.costs(family),
+            study_reports.expected(family),
         ]
-        return [
-            html.figure(chart, study.slug, place)
-            for chart in charts
-            if any(mark.values for mark in chart.marks)
-        ]
+        return [html.figure(one, study.slug, place) for one in drawn if one is not None and one.has_values]
 
     def _figures_of(self, study: Study) -> list[dict[str, Any]]:
-        charts = [reports.data_curve(study.families), study_reports.expected(study)]
-        return [html.figure(chart, study.slug, 0) for chart in charts if chart is not None]
+        curve = charts.data_curve(study.families)
+        return [html.figure(curve, study.slug, 0)] if curve is not None and curve.has_values else []
 
     def _disagreements(self, study: Study, family: Family) -> Table | None:
         rows = [row for row in family["rows"] if row["mean"] is not None][:2]
         if len(rows) < 2 or "dataset" not in family or family["split"] != "test":
             return None
-        first, second = (study.runs_of(row) for row in rows)
+        names, (first, second) = reports.called(family), (study.runs_of(row) for row in rows)
         if first[0]["splits"].get("test") != second[0]["splits"].get("test"):
             return None
-        return run_reports.disagreements(self.published, first, second, (rows[0]["name"], rows[1]["name"]))
+        return run_reports.disagreements(
+            self.published, first, second, (names[rows[0]["name"]], names[rows[1]["name"]])
+        )
 
     def _charts(self, study: Study) -> bytes:
         drawn = [
@@ -212,9 +243,9 @@ class Site:
         run, source = self.published.as_object(name), self.published
         declared = source.document(run, "run.json")
         split = "test" if "test" in run["metrics"] else next(iter(run["metrics"]), "test")
-        charts: list[Chart | None] = [run_reports.curves(source, run)]
+        drawn: list[Chart | None] = [run_reports.curves(source, run)]
         if split in run["metrics"]:
-            charts += [run_reports.confusion(source, run, split), run_reports.reliability(source, run, split)]
+            drawn += [run_reports.confusion(source, run, split), run_reports.reliability(source, run, split)]
         return self._page(
             "run.html",
             depth=1,
@@ -222,11 +253,12 @@ class Site:
             run=run,
             scores=run_tables.scores(run),
             classes=run_tables.classes(run, split),
-            figures=[html.figure(chart, "run", 0) for chart in charts if chart is not None],
+            figures=[html.figure(chart) for chart in drawn if chart is not None],
             errors=run_reports.errors(source, run, split) if split in run["metrics"] else None,
             cost=run_tables.cost(run),
             facts=run_reports.facts(run, declared, source.document(run, "environment.json")),
-            again=selection.command(declared["spec"], [run["seed"]]) + f"\ntunebook verify {run['run'][:12]}",
+            again=things.named(selection.command(declared["spec"], [run["seed"]]))
+            + f"\ntunebook verify {run['run'][:12]}",
             crumbs=[
                 {"name": study.name, "address": f"experiments/{study.slug}.html"}
                 for study in self._asked_by.get(run["run"], [])[:1]
@@ -266,8 +298,7 @@ class Site:
             name=name,
             lead=lead,
             facts=facts,
-            overview=table,
-            domain=html.domain(rows),
+            **_with_bars(table),
             crumbs=[{"name": name, "address": None}],
         )
 
@@ -278,21 +309,16 @@ def _assets() -> Iterator[Path]:
     )
 
 
-def _detectable(family: Family) -> str:
-    found = family["detectable"]
-    if not found:
-        return ""
-    of = reports.unit(family["metric"])
-    corrected, alone = (
-        format_value(found[key], of).replace(" %", " points") for key in ("corrected", "alone")
-    )
-    return (
-        f"A true difference of {corrected} would be found in four of five such experiments, {alone} if it were the "
-        "only comparison."
-    )
+def _with_bars(overview: Table) -> dict[str, Any]:
+    """An overview with the scales of its bars, one for each dataset and metric, which its note tells."""
+    found = html.bars(overview.rows, by=("dataset", "metric"))
+    note = html.scales_told(overview.rows, found)
+    return {"overview": replace(overview, note=f"{overview.note} {note}".strip()), "bars": found}
 
 
 def _runs(study: Study) -> Table:
+    measured = {metrics.usual(scores) for run in study.runs if (scores := run["metrics"].get("test"))}
+    of = reports.unit(measured.pop()) if len(measured) == 1 else "number"
     rows = [
         {
             **{key: run[key] for key in ("checkpoint", "method", "dataset", "seed")},
@@ -309,33 +335,7 @@ def _runs(study: Study) -> Table:
         ("method", "method"),
         ("dataset", "dataset"),
         ("seed", "seed", "count"),
-        ("score", "score on test", "number"),
+        ("score", "score on test", of),
         ("train_seconds", "training", "seconds"),
     ]
     return html.plain("runs", "Runs", columns, rows)
-
-
-def _claim(one: Verdict) -> dict[str, Any]:
-    """A verdict as its row of the page."""
-    claim, ours = one.claim, one.row
-    difference = [format_value(end, "share") for end in (one.difference, one.low, one.high)]
-    return {
-        "verdict": one.word,
-        "checkpoint": claim.checkpoint,
-        "method": claim.method,
-        "dataset": claim.dataset,
-        "split": claim.split,
-        "metric": claim.metric,
-        "value": claim.claimed,
-        "claimed": format_value(claim.claimed, "share"),
-        "mean": ours["mean"] if ours else "",
-        "ours": f"{format_value(ours['mean'], 'share')}, {ours['seeds']} seeds" if ours else "-",
-        "difference": f"{difference[0]} ({difference[1]} to {difference[2]})"
-        if one.difference is not None
-        else "",
-        "url": claim.url,
-        "source": claim.source,
-        "where": claim.where,
-        "caveats": " ".join(filter(None, [one.why if one.word == "not testable" else "", *one.caveats])),
-        "command": one.command,
-    }

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from tunebook import checks
+from tunebook import checks, gate
 from tunebook.errors import TunebookError
 from tunebook.judgement import judge
 from tunebook.pareto import mark
@@ -32,6 +32,22 @@ class Study:
     expected: int
     tuning: Mapping[str, Any]
     published: Published = field(repr=False)
+    file: str = ""
+
+    @property
+    def behaviour(self) -> Mapping[str, Any] | None:
+        """How its models behave; None where nobody examined them."""
+        return self.published.behaviour.get(self.file)
+
+    @property
+    def data(self) -> Mapping[str, Mapping[str, Any]]:
+        """What was found in its datasets before training, by their names and sizes of train; of those looked at."""
+        found = {}
+        for run in self.runs:
+            if (one := self.published.gate.get(gate.key(run["splits"]))) is not None:
+                size = f", {run['train_size']:,} texts" if run["train_size"] else ""
+                found[f"{run['dataset']}{size}"] = one
+        return found
 
     @property
     def question(self) -> str:
@@ -65,7 +81,7 @@ class Study:
     def findings(self) -> Sequence[checks.Finding]:
         """What the checks find in it."""
         try:
-            return checks.check(self._selection, self.published) if self.runs else []
+            return checks.check(self._selection, self.published, judged=self.families) if self.runs else []
         except TunebookError:
             return []
 
@@ -94,6 +110,6 @@ def studies(published: Published) -> list[Study]:
         slug = one["name"] if counts[one["name"]] == 1 else key
         runs = [published.as_object(name) for name in names]
         found.append(
-            Study(slug, one["name"], one["toml"], runs, len(set(one["runs"])), one["tuning"], published)
+            Study(slug, one["name"], one["toml"], runs, len(set(one["runs"])), one["tuning"], published, key)
         )
     return sorted(found, key=lambda study: study.slug)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tunebook import gate
 from tunebook.comparison import method_of
+from tunebook.publish import things
 from tunebook.publish.report import Axis, Chart, Column, Mark, Table
-from tunebook.publish.reports import unit
-from tunebook.publish.study import Study
+from tunebook.publish.reports import in_short, unit, worded
+from tunebook.publish.study import Family, Study
 
 
 def overview(studies: Iterable[Study]) -> Table:
@@ -39,19 +41,28 @@ def overview(studies: Iterable[Study]) -> Table:
         Column("train_seconds", "training", "seconds"),
         Column("experiment", "experiment", link="page"),
     )
-    return Table("overview", "All results", columns, tuple(rows))
+    note = (
+        "Groups hold within an experiment's table: group 1 are the best row and all that cannot be told from it. "
+        "Rows without a checkpoint draw nothing at random and are run once."
+    )
+    return Table("overview", "All results", columns, tuple(rows), note)
 
 
 def findings(study: Study) -> Table:
     """What the checks find in an experiment."""
     columns = (
         Column("code", "code", "code"),
-        Column("severity", "severity"),
+        Column("severity", "severity", "badge"),
         Column("what", "what"),
         Column("advice", "advice"),
     )
     rows = tuple(
-        {"code": one.code, "severity": one.severity, "what": f"{one.about} {one.says}", "advice": one.advice}
+        {
+            "code": one.code,
+            "severity": one.severity,
+            "what": things.named(f"{one.about} {one.says}"),
+            "advice": one.advice,
+        }
         for one in study.findings
     )
     return Table(
@@ -59,9 +70,29 @@ def findings(study: Study) -> Table:
     )
 
 
+def remarks(study: Study) -> Table:
+    """What was found in its datasets before training, the most severe first."""
+    columns = (
+        Column("data", "data"),
+        Column("severity", "severity"),
+        Column("what", "what"),
+        Column("advice", "advice"),
+    )
+    rows = tuple(
+        {"data": name, "severity": one.severity, "what": one.what, "advice": one.do}
+        for name, found in study.data.items()
+        for one in gate.remarks(found)
+    )
+    return Table(
+        "data", "What the data say", columns, rows, "" if rows else "Nothing odd was found in its data."
+    )
+
+
 def trials(study: Study) -> Table | None:
     """Every trial of tuning: its settings and what it reached on validation; None where nothing was tuned."""
     rows = []
+    measured = {search["metric"] for search in study.tuning.values()}
+    of = unit(measured.pop()) if len(measured) == 1 else "number"
     for search in study.tuning.values():
         for place, trial in enumerate(search["trials"], start=1):
             is_chosen = bool(search["chosen"]) and all(
@@ -86,27 +117,23 @@ def trials(study: Study) -> Table | None:
         Column("dataset", "dataset"),
         Column("trial", "trial", "count"),
         Column("settings", "settings", "code"),
-        Column("value", "on validation", "number"),
+        Column("value", "on validation", of),
         Column("chosen", ""),
     )
     return Table("trials", "Trials of tuning", columns, tuple(rows)) if rows else None
 
 
-def expected(study: Study) -> Chart | None:
+def expected(family: Family) -> Chart | None:
     """The best score on validation that so many trials would be expected to find; None where nothing was tuned."""
-    rows = [
-        row
-        for family in study.families
-        for row in family["rows"]
-        if (row.get("tuning") or {}).get("expected")
-    ]
+    rows = [row for row in family["rows"] if (row.get("tuning") or {}).get("expected")]
+    names = in_short(family)
     values = tuple(
         {
             "x": one["trials"],
             "y": one["mean"],
             "y_low": one["low"],
             "y_high": one["high"],
-            "group": row["name"].split(" (")[0],
+            "group": names[row["name"]],
         }
         for row in rows
         for one in row["tuning"]["expected"]
@@ -117,7 +144,7 @@ def expected(study: Study) -> Chart | None:
         "expected",
         "Expected best on validation by number of trials",
         Axis("trials", unit="count"),
-        Axis("on validation", unit=unit(rows[0]["metric"])),
+        Axis(f"{worded(family['metric'])} on validation", unit=unit(family["metric"])),
         (Mark("interval", values), Mark("line", values)),
         "Unbiased estimate (Tang et al. 2020) with a bootstrap interval, which is too narrow near the whole budget.",
     )

@@ -2,8 +2,29 @@
 
 from __future__ import annotations
 
+import re
+
 from tunebook import data, methods
 from tunebook.models.rows import rows as checkpoint_rows
+
+
+def named(text: str) -> str:
+    """A text in which checkpoints have the names of their rows, not their aliases.
+
+    Example:
+        >>> named("minilm-l6 lora, --checkpoint minilm-l6"), named("minilm-l6-h384, ./minilm-l6")
+        ('all-minilm-l6-v2 lora, --checkpoint all-minilm-l6-v2', 'minilm-l6-h384, ./minilm-l6')
+    """
+    for row in checkpoint_rows().values():
+        if row.alias:
+            text = re.sub(rf"(?<![\w./-]){re.escape(row.alias)}(?![\w./-])", row.name, text)
+    return text
+
+
+def aliases(text: str | None = None) -> list[tuple[str, str]]:
+    """The aliases of checkpoints, each with its row's name: all, or those that a file of an experiment uses."""
+    known = sorted({(row.alias, row.name) for row in checkpoint_rows().values() if row.alias})
+    return [one for one in known if text is None or f'"{one[0]}"' in text]
 
 
 def checkpoint(name: str) -> tuple[str, dict[str, str]]:
@@ -18,6 +39,7 @@ def checkpoint(name: str) -> tuple[str, dict[str, str]]:
         "Licence": row.licence,
         "Paper": row.paper,
         "Source": f"https://huggingface.co/{row.repository}",
+        **({"Also called": f"{row.alias}, in files of experiments and in commands"} if row.alias else {}),
     }
     return row.note, facts | ({"Has seen": ", ".join(row.seen)} if row.seen else {})
 

@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tunebook.publish.drawing import ROW
 from tunebook.publish.palette import COLOURS, DASHES, SHAPES, look
 from tunebook.publish.report import Axis, Chart, Mark
 from tunebook.publish.scales import is_known
-from tunebook.publish.svg import ROW
 from tunebook.text.markdown import visible
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
@@ -22,55 +22,68 @@ _MARKS = {
 
 
 def spec(chart: Chart) -> dict[str, Any]:
-    """A chart as a specification: every text of it is a value of its data or a title, none is an expression."""
+    """A chart as a specification: every text of it is a value of its data or a title, none is an expression.
+
+    Values that several layers draw are there once, as one of its `datasets`.
+    """
     values = [value for mark in chart.marks for value in mark.values]
     groups = list(
         dict.fromkeys(visible(str(value["group"])) for value in values if value.get("group") is not None)
     )
+    sets: dict[str, list[dict[str, Any]]] = {}
+    layers = [
+        layer
+        for mark in chart.marks
+        if mark.values
+        for layer in _layers(
+            chart, mark, groups, data=_named(sets, [_shown(chart, one) for one in mark.values])
+        )
+    ]
+    height = ROW * len(chart.y.names) if chart.y.kind == "names" else 300
     return {
         "$schema": SCHEMA,
-        "width": "container",
-        "height": ROW * len(chart.y.names) if chart.y.kind == "names" else 300,
-        "layer": [layer for mark in chart.marks if mark.values for layer in _layers(chart, mark, groups)],
+        "width": height if chart.is_square else "container",
+        "height": height,
+        "datasets": sets,
+        "layer": layers,
     }
 
 
-def _layers(chart: Chart, mark: Mark, groups: Sequence[str]) -> list[dict[str, Any]]:
-    data = {"values": [_shown(chart, value) for value in mark.values]}
+def _named(sets: dict[str, list[dict[str, Any]]], values: list[dict[str, Any]]) -> dict[str, str]:
+    """The name of values among the sets, which are given them where they have none that is equal."""
+    for name, known in sets.items():
+        if known == values:
+            return {"name": name}
+    sets[name := f"d{len(sets)}"] = values
+    return {"name": name}
+
+
+def _layers(
+    chart: Chart, mark: Mark, groups: Sequence[str], *, data: Mapping[str, str]
+) -> list[dict[str, Any]]:
     first = mark.values[0]
     if mark.kind == "rule":
         key = "x" if "x" in first else "y"
-        return [
-            {
-                "data": data,
-                "mark": {"type": "rule", "strokeDash": [4, 3]},
-                "encoding": {key: _channel(chart, key)},
-            }
-        ]
-    encoding = {
-        "x": _channel(chart, "x"),
-        "y": _channel(chart, "y"),
-        **_grouped(mark, groups),
-        "tooltip": _tooltip(chart, mark),
-    }
+        kind = {"type": "rule", "strokeDash": [4, 3]}
+        return [{"data": data, "mark": kind, "encoding": {key: _channel(chart, key)}}]
+    if mark.kind == "aside":
+        text = {"text": {"field": "label", "type": "nominal"}, "x": {"value": 6}, "y": _channel(chart, "y")}
+        return [{"data": data, "mark": {"type": "text", "align": "left"}, "encoding": text}]
+    places = {key: _channel(chart, key) for key in ("x", "y")}
+    encoding: dict[str, Any] = {**places, **_grouped(mark, groups), "tooltip": _tooltip(chart, mark)}
     layers = []
     if mark.kind == "interval":
         for key in ("x", "y"):
             if any(value.get(f"{key}_low") is not None for value in mark.values):
                 ends = {
                     **encoding,
-                    key: {**encoding[key], "field": f"{key}_low"},
+                    key: places[key] | {"field": f"{key}_low"},
                     f"{key}2": {"field": f"{key}_high"},
                 }
-                layers.append(
-                    {
-                        "data": data,
-                        "mark": {"type": "rule"},
-                        "encoding": {name: ends[name] for name in ends if name != "shape"},
-                    }
-                )
+                kept = {name: ends[name] for name in ends if name not in ("shape", "tooltip")}
+                layers.append({"data": data, "mark": {"type": "rule"}, "encoding": kept})
     if mark.kind == "band":
-        encoding["y"] = {**encoding["y"], "field": "y_low"}
+        encoding["y"] = places["y"] | {"field": "y_low"}
         encoding["y2"] = {"field": "y_high"}
         return [{"data": data, "mark": {"type": "area", "opacity": 0.25}, "encoding": encoding}]
     if mark.kind == "cell":
@@ -81,10 +94,9 @@ def _layers(chart: Chart, mark: Mark, groups: Sequence[str]) -> list[dict[str, A
             "scale": {"domain": [0, 1], "range": [0.03, 0.5]},
             "legend": None,
         }
-        text = {"text": {"field": "label", "type": "nominal"}, "x": encoding["x"], "y": encoding["y"]}
+        text = {"text": {"field": "label", "type": "nominal"}, **places}
         layers.append({"data": data, "mark": {"type": "rect"}, "encoding": encoding})
-        told = {"values": [value for value in data["values"] if value.get("label") is not None]}
-        return [*layers, {"data": told, "mark": {"type": "text"}, "encoding": text}]
+        return [*layers, {"data": data, "mark": {"type": "text"}, "encoding": text}]
     shape = {"filled": True, "size": 60, "opacity": 1} if _MARKS[mark.kind] == "point" else {}
     return [*layers, {"data": data, "mark": {"type": _MARKS[mark.kind], **shape}, "encoding": encoding}]
 
@@ -100,8 +112,16 @@ def _shown(chart: Chart, value: Mapping[str, Any]) -> dict[str, Any]:
         elif isinstance(one, float) and not math.isfinite(one):
             found[key] = None
         else:
-            found[key] = one if not is_place or is_known(one, axis) else None
+            known = one if not is_place or is_known(one, axis) else None
+            if is_place and axis.unit == "points" and isinstance(known, int | float):
+                known = 100 * known
+            found[key] = _rounded(known)
     return found
+
+
+def _rounded(value: Any) -> Any:
+    """A number to six digits, which is more than a drawing shows."""
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def _channel(chart: Chart, key: str) -> dict[str, Any]:
@@ -122,7 +142,8 @@ def _channel(chart: Chart, key: str) -> dict[str, Any]:
 
 
 def _format(axis: Axis) -> str:
-    return {"share": ".3~%", "count": ",.0f", "seconds": ",.3~r", "bytes": ".3~s"}.get(axis.unit, ",.4~r")
+    formats = {"share": ".3~%", "points": ".3~r", "count": ",.0f", "seconds": ",.3~r", "bytes": ".3~s"}
+    return formats.get(axis.unit, ",.4~r")
 
 
 def _grouped(mark: Mark, groups: Sequence[str]) -> dict[str, Any]:

@@ -149,6 +149,8 @@ def _other_environment(recorded: Recorded, again: Recorded) -> list[str]:
     """What differs of where two runs were made, and of how much memory they found."""
     before = {key: value for key, value in recorded.environment.items() if key != "began_in"}
     found = environment.differences(before, again.environment)
+    if before.get("processor") is None:
+        found.append(f"processor: not recorded -> {again.environment.get('processor') or 'not known'}")
     if "began_in" in recorded.environment:
         found.append("the recorded run began in another environment than it ended in")
     limits = [[list(one) for one in run.memory] for run in (recorded, again)]

@@ -208,3 +208,13 @@ def test_a_run_from_before_padding_was_a_setting(run: Path, tmp_path: Path) -> N
     del declared["spec"]["train"]["padding"]
     (old / "run.json").write_text(json.dumps(declared))
     assert predict.load(old).predict(["great!"]) == predict.load(run).predict(["great!"])
+
+
+def test_texts_of_the_same_tokens_get_the_same_answer_in_their_places(run: Path) -> None:
+    model = predict.load(run, device="cpu")
+    texts = ["the film was great!", "a tiny cafe felt terrible...", "THE film  was great!", "the film was great!"]
+    together, alone = model.logits(texts), [model.logits([text])[0] for text in texts]
+    assert (together[0] == together[2]).all(), "the tokenizer ignores case"
+    assert (together[0] == together[3]).all()
+    for one, other in zip(together, alone, strict=True):
+        assert one == pytest.approx(other, abs=1e-5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,18 +66,31 @@ class Predictor:
     def logits(self, texts: Sequence[Any]) -> np.ndarray:
         """Float32 logits `(texts, outputs)`; a text is a string, or of a run on pairs a list of two.
 
+        Texts of the same tokens are computed once, such as those that differ by case alone for a model that ignores it.
+
         Raises:
             DataRejected: a text has no token.
         """
+        import numpy as np
+
         from tunebook.data.tokens import after, tokenise_now
         from tunebook.evaluate import predict
 
         store = tokenise_now(
             list(texts), self.encoder.tokenizer.backend_tokenizer, max_length=self.max_length, long=self.long
         )
-        return predict(
-            self.path, after(self.encoder.virtual_ids, store), self.hardware, max_tokens=_PASS_TOKENS
+        ends = store.offsets[store.first_window]
+        tokens = [store.ids[start:end].tobytes() for start, end in pairwise(ends)]
+        first = {key: place for place, key in reversed(list(enumerate(tokens)))}
+        distinct = np.array(sorted(first.values()))
+        found = predict(
+            self.path,
+            after(self.encoder.virtual_ids, store),
+            self.hardware,
+            max_tokens=_PASS_TOKENS,
+            texts=distinct,
         )
+        return found[np.searchsorted(distinct, [first[key] for key in tokens])]
 
     def _answer(self, text: Any, logits: np.ndarray) -> dict[str, Any]:
         import numpy as np

@@ -1,6 +1,7 @@
-/* What a page does beyond showing: sort tables, filter the index, copy commands, choose light or dark.
-   Markup: `table.sortable` with th[scope=col] and td[data-value] for numbers; `form.filters` with an input named
-   `search`, selects whose names are the rows' data attributes, and `output.count`; `pre.command`; `button.theme`. */
+/* What a page does beyond showing: sort tables, filter rows, copy commands, choose light or dark.
+   Markup: `table.sortable` with th, and td[data-value] where a number's text does not begin with it;
+   `form.filters` with an input named `search`, selects, and `output.count`; `.filterable` around each `table.filtered`,
+   where the value of a select's name is a data attribute of the row or of all around, or a column's th[data-filter]; `pre.command`; `button.theme`. */
 "use strict";
 window.tunebook = window.tunebook || { charts: {} };
 
@@ -31,9 +32,11 @@ window.tunebook = window.tunebook || { charts: {} };
   // --- sorting ----------------------------------------------------------------------------------------------------
   function key(cell) {
     if (!cell) return "";
-    if (!cell.hasAttribute("data-value")) return cell.textContent.trim().toLowerCase();
-    const value = cell.getAttribute("data-value");
-    return value === "" ? null : Number(value);
+    const text = cell.textContent.trim();
+    const isNumber = cell.classList.contains("number") || (cell.cellIndex > 0 && cell.closest("table.numbers"));
+    if (!isNumber) return text.toLowerCase();
+    const value = parseFloat(cell.dataset.value ?? text.replaceAll(",", "").replace("\u2212", "-"));
+    return Number.isNaN(value) ? null : value;
   }
   function compare(a, b) {
     if (a === null || b === null) return a === b ? 0 : a === null ? 1 : -1;
@@ -60,33 +63,66 @@ window.tunebook = window.tunebook || { charts: {} };
 
   // --- filtering --------------------------------------------------------------------------------------------------
   const form = document.querySelector("form.filters");
-  const table = document.getElementById("results");
-  if (form && table) {
-    const rows = Array.from(table.tBodies[0].rows, (row) => ({ row, data: { ...row.dataset } }));
+  if (form) {
+    const groups = Array.from(document.querySelectorAll(".filterable"), function (part) {
+      const told = Array.from(part.querySelectorAll("th[data-filter]"), (heading) => [heading.dataset.filter, heading.cellIndex]);
+      const rows = Array.from(part.querySelectorAll("table.filtered tbody tr"), function (row) {
+        const cells = told.map(([name, column]) => [name, row.cells[column].textContent.trim()]);
+        return { row, data: { ...part.dataset, ...row.dataset, ...Object.fromEntries(cells) } };
+      });
+      return { part, rows, count: part.querySelector("summary .count"), isOpen: part.open };
+    });
+    const total = groups.reduce((sum, group) => sum + group.rows.length, 0);
     const fields = Array.from(form.elements).filter((one) => one.name);
     const count = form.querySelector("output");
     function apply() {
       const words = form.elements.search.value.toLowerCase().split(/\s+/).filter(Boolean);
       const asked = fields.filter((one) => one.tagName === "SELECT" && one.value !== "");
+      const isAsked = words.length + asked.length > 0;
       let shown = 0;
-      for (const { row, data } of rows) {
-        const fits = asked.every((one) => data[one.name] === one.value) && words.every((word) => data.search.includes(word));
-        if (row.hidden === fits) row.hidden = !fits;
-        shown += fits;
+      for (const group of groups) {
+        let here = 0;
+        for (const one of group.rows) {
+          one.text ??= one.row.textContent.toLowerCase();
+          const fits = asked.every((field) => one.data[field.name] === field.value) && words.every((word) => one.text.includes(word));
+          if (one.row.hidden === fits) one.row.hidden = !fits;
+          here += fits;
+        }
+        group.part.hidden = here === 0 && isAsked && groups.length > 1;
+        if (group.count) {
+          group.part.open = isAsked ? here > 0 : group.isOpen;
+          group.count.textContent = "(" + (isAsked ? numbers.format(here) + " of " : "") + numbers.format(group.rows.length) + ")";
+        }
+        shown += here;
       }
-      count.textContent = numbers.format(shown) + " of " + numbers.format(rows.length) + " rows";
+      count.textContent = numbers.format(shown) + " of " + numbers.format(total) + " rows";
+    }
+    // What is asked stands in the address; an address that leads to a part of the page is left as it is.
+    function read() {
+      const state = new URLSearchParams(location.hash.slice(1));
+      for (const one of fields) one.value = state.get(one.name) || "";
+      apply();
+    }
+    function write() {
       const state = new URLSearchParams(fields.filter((one) => one.value).map((one) => [one.name, one.value])).toString();
       history.replaceState(null, "", state ? "#" + state : location.pathname + location.search);
     }
-    const state = new URLSearchParams(location.hash.slice(1));
-    for (const one of fields) if (state.has(one.name)) one.value = state.get(one.name);
-    form.addEventListener("input", apply);
+    form.addEventListener("input", function () { apply(); write(); });
     form.addEventListener("submit", (event) => event.preventDefault());
+    window.addEventListener("hashchange", read);
     document.addEventListener("keydown", function (event) {
       const isTyping = /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName);
       if (event.key === "/" && !isTyping) { event.preventDefault(); form.elements.search.focus(); }
     });
-    apply();
+    read();
+  }
+
+  // --- drawings that are wider than the screen scroll: by key too --------------------------------------------------
+  for (const part of document.querySelectorAll(".static")) {
+    if (part.scrollWidth <= part.clientWidth) continue;
+    part.tabIndex = 0;
+    part.setAttribute("role", "region");
+    part.setAttribute("aria-label", part.parentElement.querySelector("figcaption").firstChild.textContent.trim());
   }
 
   // --- copying ----------------------------------------------------------------------------------------------------

@@ -61,14 +61,22 @@ class Respondent:
         stored, told = place / f"{kind}.parquet", place / f"{kind}.json"
         if told.is_file() and durable.read_json(told)["asked"] == asked:
             return {name: logits for name, (_, _, logits) in read_predictions(stored).items()}
-        found = {one.name: self.predictor.logits(one.texts) for one in questions if one.texts}
+        found = self._asked([one for one in questions if one.texts])
         durable.make_folder(place)
         told.unlink(missing_ok=True)
-        write_predictions(
-            stored, {one.name: _unlabelled(one, found[one.name]) for one in questions if one.texts}
-        )
+        write_predictions(stored, {name: _unlabelled(*answered) for name, answered in found.items()})
         durable.write_json(told, {"asked": asked, "version": _VERSION})
-        return found
+        return {name: logits for name, (_, logits) in found.items()}
+
+    def _asked(self, questions: Sequence[Question]) -> dict[str, tuple[Question, np.ndarray]]:
+        """The answers to all questions, which are asked at once: texts that are alike are computed once."""
+        import numpy as np
+
+        if not questions:
+            return {}
+        logits = self.predictor.logits([text for one in questions for text in one.texts])
+        parts = np.split(logits, np.cumsum([len(one.texts) for one in questions])[:-1])
+        return {one.name: (one, part) for one, part in zip(questions, parts, strict=True)}
 
     def _digest(self, questions: Sequence[Question]) -> str:
         """What was asked of which weights, as a hash."""

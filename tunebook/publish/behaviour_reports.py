@@ -271,7 +271,5 @@ def told(found: Found) -> str:
     """How much was asked, and how long that took."""
     settings, seconds = found["settings"], found["seconds"]
     spent = ", ".join(f"{part} {format_value(value, 'seconds')}" for part, value in seconds.items())
-    return (
-        f"Up to {settings['texts']:,} test texts were changed, up to {settings['transfer_texts']:,} of each other "
-        f"dataset tried, drawn by a hash. Time: {spent}."
-    )
+    tried = f", up to {settings['transfer_texts']:,} of each other dataset tried" if found["transfer"] else ""
+    return f"Up to {settings['texts']:,} test texts were changed{tried}, drawn by a hash. Time: {spent}."

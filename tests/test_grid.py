@@ -322,3 +322,28 @@ def test_options_of_a_dataset_are_its_columns() -> None:
     )
     (dataset,) = grid.experiment(values, "the options").datasets
     assert dataset.split_seed == 0 and dataset.path == "x.csv" and dataset.group is None
+
+
+def test_a_datasets_own_length_is_its_runs_and_no_other_run() -> None:
+    """An experiment on several datasets gives the runs that one on each would, and says a length only where it is."""
+    both = {
+        "checkpoints": ["minilm-l6"],
+        "datasets": ["pocket", {"name": "imdb", "max_length": 128}],
+        "methods": ["full"],
+        "seeds": 1,
+    }
+    whole = grid.experiment(both, "the test")
+    alone = grid.experiment({**both, "datasets": ["imdb"], "train": {"max_length": 128}}, "the test")
+    plain = grid.experiment({**both, "datasets": ["pocket"]}, "the test")
+    assert whole.runs() == plain.runs() + alone.runs()
+    assert "max_length" not in whole.model_dump()["datasets"][0]
+    assert whole.model_dump()["datasets"][1]["max_length"] == 128
+    assert all("max_length" not in run.model_dump()["dataset"] for run in whole.runs())
+
+
+def test_transfer_changes_no_run_and_no_expansion() -> None:
+    values = {"checkpoints": ["minilm-l6"], "datasets": ["pocket"], "seeds": 1}
+    without, asked = (grid.experiment({**values, **more}, "the test") for more in ({}, {"transfer": True}))
+    assert asked.transfer is True
+    assert asked.runs() == without.runs()
+    assert asked.model_dump() == without.model_dump()

@@ -212,7 +212,12 @@ def test_a_run_from_before_padding_was_a_setting(run: Path, tmp_path: Path) -> N
 
 def test_texts_of_the_same_tokens_get_the_same_answer_in_their_places(run: Path) -> None:
     model = predict.load(run, device="cpu")
-    texts = ["the film was great!", "a tiny cafe felt terrible...", "THE film  was great!", "the film was great!"]
+    texts = [
+        "the film was great!",
+        "a tiny cafe felt terrible...",
+        "THE film  was great!",
+        "the film was great!",
+    ]
     together, alone = model.logits(texts), [model.logits([text])[0] for text in texts]
     assert (together[0] == together[2]).all(), "the tokenizer ignores case"
     assert (together[0] == together[3]).all()

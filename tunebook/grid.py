@@ -130,12 +130,13 @@ class Cell(Strict):
         )
 
     def run(self, train: TrainSpec, seed: int, *, purpose: Literal["result", "tune"] = "result") -> RunSpec:
-        """Its run with a seed."""
+        """Its run with a seed; a length that its dataset asks for is the run's."""
+        longest = self.dataset.max_length or train.max_length
         return RunSpec(
             checkpoint=self.checkpoint,
-            dataset=self.dataset,
+            dataset=_plain(self.dataset),
             method=self.method,
-            train=train,
+            train=train.model_copy(update={"max_length": longest}),
             seed=seed,
             purpose=purpose,
         )
@@ -275,9 +276,16 @@ def _count(seeds: int | list[int]) -> int:
     return seeds if isinstance(seeds, int) else len(seeds)
 
 
+def _plain(dataset: DatasetSpec) -> DatasetSpec:
+    """A dataset as a run has it, where how long its texts are is said by the training."""
+    return dataset.model_copy(update={"max_length": None})
+
+
 def _baseline(name: str, dataset: DatasetSpec) -> RunSpec:
     settings = methods.method(name).settings().model_dump()
-    return RunSpec(checkpoint=NO_CHECKPOINT, dataset=dataset, method=MethodSpec(name=name, settings=settings))
+    return RunSpec(
+        checkpoint=NO_CHECKPOINT, dataset=_plain(dataset), method=MethodSpec(name=name, settings=settings)
+    )
 
 
 def experiment(values: Mapping[str, Any], origin: str) -> Experiment:

@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from tunebook import data, methods, metrics, toml_file
 from tunebook.data.dataset import DataSource
@@ -90,7 +99,10 @@ def _as_list(value: Any) -> Any:
 
 
 class DatasetSpec(Strict):
-    """A dataset by name, or an own file by `path` with its columns; how it is split and how much of it is used."""
+    """A dataset by name, or an own file by `path` with its columns; how it is split and how much of it is used.
+
+    `max_length` is for an experiment on several datasets: what its runs train with in place of `train.max_length`.
+    """
 
     name: str | None = None
     path: str | None = None
@@ -107,6 +119,13 @@ class DatasetSpec(Strict):
     keep_leaks: bool = False
     drop_bad: Annotated[int, Field(ge=0)] = 0
     files: str | None = None
+    max_length: Annotated[int, Field(ge=4, le=65536)] | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_asked(self, plainly: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A length of its own stands there only where it is given: it is what its runs train with."""
+        values: dict[str, Any] = plainly(self)
+        return {key: value for key, value in values.items() if key != "max_length" or value is not None}
 
     @model_validator(mode="after")
     def _one_source(self) -> DatasetSpec:
@@ -123,7 +142,8 @@ class DatasetSpec(Strict):
 
     def source(self) -> DataSource:
         """The same values as the data layer takes them."""
-        return DataSource(**{**self.model_dump(), "text": tuple(self.text)})
+        values = {key: value for key, value in self.model_dump().items() if key != "max_length"}
+        return DataSource(**{**values, "text": tuple(self.text)})
 
 
 class MethodSpec(Strict):

@@ -58,28 +58,28 @@ def _capability(row: Mapping[str, Any]) -> str:
 
 
 def failure_table(found: Found) -> Table:
-    """Every capability and every single change, with intervals, and on how many texts each could be made."""
+    """Every capability with its interval, and on how many texts it could be asked; single changes are in the data."""
     rows = tuple(
         {
             **row,
-            "what": row["test"].replace("_", " ") or "all of it",
             "interval": (row.get("low"), row.get("value"), row.get("high")),
             "mean": row.get("value"),
             "unit": "share",
         }
         for row in found["robustness"]
+        if not row["test"]
     )
     columns = (
         *_WHO[::2],
         Column("kind", "kind of test"),
         Column("capability", "capability"),
-        Column("what", "change"),
         Column("texts", "texts", "count"),
         Column("unchanged", "left as they were", "count"),
         Column("mean", "failures", "share"),
         Column("interval", "95 % interval", "interval"),
     )
-    return Table("robustness", "Every test", columns, rows)
+    note = "Every single change has its rate in the open data."
+    return Table("robustness", "Every capability, with its interval", columns, rows, note)
 
 
 def examples(found: Found) -> Table | None:

@@ -162,13 +162,14 @@ def _other_expansion(one: Mapping[str, Any]) -> Iterator[str]:
 def _other_runs(asked: Mapping[str, Any], runs: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[str]:
     """Runs that are none of an experiment's grid."""
     for name, spec in runs:
-        is_of_grid = _is_of_grid(asked, spec)
         is_baseline = spec["checkpoint"] == NO_CHECKPOINT and spec["method"]["name"] in BASELINES
-        if not (is_of_grid or (is_baseline and asked["baselines"])) or not _is_on(asked, spec["dataset"]):
+        lengths = _lengths(asked, spec["dataset"])
+        is_of_grid = any(_is_of_grid(asked, spec, length) for length in lengths)
+        if not (is_of_grid or (is_baseline and asked["baselines"] and lengths)):
             yield f"{name} is none of the runs that it expands to"
 
 
-def _is_of_grid(asked: Mapping[str, Any], spec: Mapping[str, Any]) -> bool:
+def _is_of_grid(asked: Mapping[str, Any], spec: Mapping[str, Any], length: int | None) -> bool:
     """Whether checkpoint, method, settings and seed of a run are asked for; of what is tuned, settings are its own."""
     name, settings = spec["method"]["name"], spec["method"]["settings"]
     return (
@@ -177,24 +178,28 @@ def _is_of_grid(asked: Mapping[str, Any], spec: Mapping[str, Any]) -> bool:
             one["name"] == name and (asked["tune"] or one["settings"] == settings) for one in asked["methods"]
         )
         and spec["seed"] in _seeds(asked["seeds"])
-        and spec["train"] == asked["train"]
+        and spec["train"] == {**asked["train"], "max_length": length}
     )
 
 
-def _is_on(asked: Mapping[str, Any], dataset: Mapping[str, Any]) -> bool:
-    """Whether an experiment asks for runs on this dataset, its size of train and its cut."""
+def _lengths(asked: Mapping[str, Any], dataset: Mapping[str, Any]) -> list[int | None]:
+    """The length that an experiment asks for on this dataset, its size of train and its cut; none where it is not."""
     axes = {}
     if asked["train_sizes"]:
         axes["train_size"] = [None if size == "all" else size for size in asked["train_sizes"]]
     if asked["split_seeds"]:
         axes["split_seed"] = list(_seeds(asked["split_seeds"]))
-    named = [
+    named: list[dict[str, Any]] = [
         {key: file_name(value) if isinstance(value, str) else value for key, value in one.items()}
         for one in asked["datasets"]
     ]
-    return all(dataset[key] in values for key, values in axes.items()) and any(
-        all(dataset[key] == value for key, value in one.items() if key not in axes) for one in named
-    )
+    if any(dataset[key] not in values for key, values in axes.items()):
+        return []
+    return [
+        one.get("max_length") or asked["train"]["max_length"]
+        for one in named
+        if all(dataset[key] == value for key, value in one.items() if key not in (*axes, "max_length"))
+    ]
 
 
 def _seeds(seeds: int | Sequence[int]) -> Sequence[int]:

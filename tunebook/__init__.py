@@ -5,7 +5,7 @@ The verbs of the command line, from Python: `run`, `load`, `compare` and `behave
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,6 +125,7 @@ def behave(
     texts: int = 500,
     transfer_texts: int = 2000,
     transfer: bool | None = None,
+    by: Sequence[str] = (),
     seed: int = 0,
     device: str = "auto",
     root: str | Path | None = None,
@@ -148,6 +149,7 @@ def behave(
         texts=texts,
         transfer_texts=transfer_texts,
         transfer=transfer,
+        by=by,
         seed=seed,
         device=device,
         tell=lambda _: None,

@@ -161,7 +161,7 @@ class Experiment(Strict):
     max_runs: Annotated[int, Field(ge=1, le=100_000)] = 1000
     train: TrainSpec = TrainSpec()
     tune: TuneSpec | None = None
-    transfer: Annotated[bool | dict[str, str], Field(exclude=True)] = False
+    transfer: Annotated[bool | Annotated[dict[str, str], Field(min_length=1)], Field(exclude=True)] = False
 
     @property
     def seed_list(self) -> Sequence[int]:

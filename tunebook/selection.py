@@ -23,16 +23,20 @@ from tunebook.run_object import as_object
 from tunebook.spec import NO_CHECKPOINT, DatasetSpec, TrainSpec
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tunebook.book import Book
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Run objects; what is `missing`, each with its words and the command that fills it; and what tuning chose."""
+    """Run objects; what is `missing`, each with its words and the command that fills it; what tuning chose; and the
+    `folder` of the experiment in the book, where it is one's."""
 
     runs: list[dict[str, Any]]
     missing: list[dict[str, str]] = field(default_factory=list)
     tuning: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    folder: Path | None = None
 
     def only(self, dataset: str | None) -> Selection:
         """The runs of one dataset, of all where it is None."""
@@ -100,7 +104,7 @@ def of_experiment(book: Book, name: str, toml: str, experiment: Experiment, file
     words += [f"runs that were never begun: {lacking}"] * bool(lacking)
     words += [f"cells that are not tuned yet: {untuned}"] * bool(untuned)
     command = f"tunebook run {shlex.quote(file)}"
-    return Selection(runs, [{"what": word, "command": command} for word in words], tuning)
+    return Selection(runs, [{"what": word, "command": command} for word in words], tuning, folder)
 
 
 def _expected(search: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 import tunebook
 from tests.test_predict import finish
-from tests.training import spec_values, write_reviews
+from tests.tiny import CORPUS
+from tests.training import is_good, spec_values, write_csv, write_reviews
 from tunebook import behaviour, predict
 from tunebook.behaviour.examination import PARTS, examine
 from tunebook.behaviour.ground import Settings
@@ -75,7 +76,7 @@ def test_other_datasets_are_tried_where_they_are_here(found: dict[str, Any]) -> 
     assert 0 <= cells["full", "pocket", ""]["value"] <= 1
     assert {group for _, target, group in cells if target == "pocket"} == {"", "film", "product", "tweet"}
     assert cells["full", "imdb", ""]["value"] is None
-    assert "not there" in cells["full", "imdb", ""]["why"]
+    assert "not on this machine" in cells["full", "imdb", ""]["why"]
 
 
 def test_answers_are_kept_and_asked_once(
@@ -99,10 +100,12 @@ def test_texts_that_are_gone_leave_what_predictions_tell(
     book, file = Book(tmp_path / "book"), write_reviews(tmp_path / "reviews.csv")
     finish(spec_values(tiny_checkpoint("bert"), file), book)
     file.unlink()
-    found = examine(objects(book), book, settings=SMALL)
+    told: list[str] = []
+    found = examine(objects(book), book, settings=SMALL, tell=told.append)
     assert found["calibration"]
     assert not found["robustness"]
-    assert "reviews.csv" in found["missing"][0]["why"]
+    assert "not on this machine" in found["missing"][0]["why"]
+    assert "reviews.csv" in told[0], "where they were looked for is said, and not published"
 
 
 def test_runs_without_weights_are_named_and_the_rest_goes_on(
@@ -114,6 +117,24 @@ def test_runs_without_weights_are_named_and_the_rest_goes_on(
     assert found["coverage"]
     assert [gap["why"] for gap in found["missing"] if "no weights" in gap["why"]]
     assert not (folder / "behaviour").exists()
+
+
+def test_slices_by_a_column_of_the_users_own(tmp_path: Path, tiny_checkpoint: Callable[..., Path]) -> None:
+    book, shops = Book(tmp_path / "book"), ["north", "south"]
+    rows = [
+        (text, "good" if is_good(text) else "bad", shops[place % 2], place)
+        for place, text in enumerate(CORPUS)
+    ]
+    file = write_csv(tmp_path / "reviews.csv", ["body", "stars", "shop", "number"], rows)
+    finish(spec_values(tiny_checkpoint("bert"), file), book)
+    settings = Settings(texts=20, device="cpu", by=("shop", "number"))
+    found = examine(objects(book), book, settings=settings)
+    names = {row["slice"] for row in found["slices"]}
+    assert {"shop=north", "shop=south"} < names
+    sizes = [row["examples"] for row in found["slices"] if row["slice"].startswith("shop=")]
+    assert sum(sizes) == as_object(book.run_folders()[0])["result"]["examples"]["test"]
+    with pytest.raises(UsageError, match=r"no column 'shops' to slice by; there are: number, .*shop"):
+        examine(objects(book), book, settings=Settings(texts=20, device="cpu", by=("shops",)))
 
 
 def test_scores_are_not_examined(tmp_path: Path) -> None:
@@ -149,3 +170,10 @@ def test_the_verb_keeps_what_it_finds_with_the_experiment(
     assert kept is not None
     again = tunebook.behave(toml, texts=20, transfer_texts=20, root=root)
     assert kept == again | {"seconds": kept["seconds"]}
+    compared = call(application(), ["compare", str(toml), "--root", str(root)])
+    assert "plain tests" in compared.output
+    run = next(row["runs"][0] for row in kept["rows"] if row["method"].startswith("full"))
+    shown = call(application(), ["show", run[:12], "--root", str(root), "--json"])
+    (told,) = json.loads(shown.output)["behaviour"].values()
+    assert 0 <= told["minimum"] <= 1
+    assert told["drop"] is not None, "pocket is here"

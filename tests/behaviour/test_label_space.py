@@ -31,6 +31,16 @@ def test_a_declared_mapping_counts() -> None:
     assert meanings("mine.csv", ["1", "5"], declared) == ("sentiment", ["negative", "positive"])
 
 
+def test_a_declared_mapping_leaves_other_datasets_their_own_names() -> None:
+    assert (
+        meanings("sst2", ["negative", "positive"], {"bad": "negative", "good": "positive"})[0] == "sentiment"
+    )
+
+
+def test_an_own_file_that_is_called_like_a_dataset_is_none() -> None:
+    assert meanings("ag_news", ["negative", "positive"], is_named=False)[0] == "sentiment"
+
+
 @pytest.mark.parametrize(
     ("dataset", "names", "declared"),
     [
@@ -46,6 +56,6 @@ def test_a_declared_mapping_counts() -> None:
 def test_what_cannot_be_mapped_is_refused_with_the_mapping_that_is_needed(
     dataset: str, names: list[str], declared: dict[str, str] | None
 ) -> None:
-    with pytest.raises(UsageError, match=r"transfer = \{.*sentiment: negative, positive") as caught:
+    with pytest.raises(UsageError, match=r"transfer = \{.*sentiment has negative, positive") as caught:
         meanings(dataset, names, declared)
     assert all(repr(name) in str(caught.value) for name in names)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from tunebook.behaviour import perturbations, robustness
 from tunebook.behaviour.templates import Example
@@ -39,7 +38,8 @@ def test_growing_surer_is_a_failure_of_direction_and_changing_sides_is_not() -> 
 def test_a_row_for_each_change_and_for_each_capability() -> None:
     changed = robustness.perturbed(TEXTS, seed=0)
     before = np.repeat(logits([1, 0, 1, 1, 0]), 3, axis=0)
-    after = {one.name: before[:, one.places] for one in changed}
+    after = {one.name: before[:, one.places] * 1.01 for one in changed}
+    after["lower_case"] = before[:, _places(changed, "lower_case")]  # which the model does not see
     after["upper_case"] = after["upper_case"][..., ::-1]  # every text changes sides
     rows = robustness.judge_changes(changed, before, after, np.array([1, 0, 1, 1, 0]))
     by_test = {row["test"]: row for row in rows if row["test"]}
@@ -49,8 +49,10 @@ def test_a_row_for_each_change_and_for_each_capability() -> None:
     assert by_test["swapped_letters"]["value"] == 0 < by_test["swapped_letters"]["high"]
     assert "value" not in by_test["neutral_emoji_removed"], "it changed none of these texts"
     case = next(row for row in rows if row["capability"] == "case" and not row["test"])
-    both = set(_places(changed, "lower_case")) & set(_places(changed, "upper_case"))
-    assert case["value"] == pytest.approx(1 - 0.5 * len(both) / case["texts"])
+    assert case["value"] == 1, "what is not seen is not judged"
+    assert "value" not in by_test["lower_case"]
+    assert by_test["lower_case"]["unseen"] == len(_places(changed, "lower_case")) > 0
+    assert by_test["lower_case"]["texts"] == 0
     assert "accuracy_before" not in by_test["negation_added"], "its label is not kept"
 
 
@@ -59,7 +61,7 @@ def _places(changed: list[robustness.Perturbed], name: str) -> list[int]:
 
 
 def test_the_suite_by_capability() -> None:
-    examples = [Example(str(number), "positive", "ab"[number % 2], "") for number in range(20)]
+    examples = [Example(str(number), "positive", "ab"[number % 2], str(number)) for number in range(20)]
     right = np.ones((2, 20), bool)
     right[:, 1::2] = False
     rows = robustness.judge_suite(examples, right)
@@ -67,3 +69,12 @@ def test_the_suite_by_capability() -> None:
         ("a", 0.0, 10),
         ("b", 1.0, 10),
     ]
+
+
+def test_texts_of_one_template_count_once_for_the_interval() -> None:
+    """Ten texts of each of four templates, all right or all wrong: that is four answers, not forty."""
+    examples = [Example(str(number), "positive", "a", str(number // 10)) for number in range(40)]
+    right = np.tile(np.arange(40) >= 20, (3, 1))
+    (row,) = robustness.judge_suite(examples, right)
+    assert (row["value"], row["templates"], row["texts"]) == (0.5, 4, 40)
+    assert row["high"] - row["low"] > 0.7

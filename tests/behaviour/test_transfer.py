@@ -100,7 +100,7 @@ def test_home_itself_has_no_drop(home: Home) -> None:
 
 def test_datasets_that_are_not_here_are_targets_all_the_same(tmp_path: Path) -> None:
     found = {one.name: one for one in transfer.targets("sentiment", most=50, cache=tmp_path)}
-    assert "not there" in found["imdb"].why
+    assert "not on this machine" in found["imdb"].why
     pocket = found["pocket"]
     assert (len(pocket.texts), set(pocket.groups or ())) == (50, {"tweet", "film", "product"})
     assert set(pocket.truth) == {"negative", "positive"}

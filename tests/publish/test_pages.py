@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -422,6 +423,18 @@ def test_two_thousand_rows_are_filtered_at_once(browser: Any, tmp_path: Path) ->
           const begin = performance.now();
           field.value = word; field.dispatchEvent(new Event('input', {bubbles: true}));
           document.body.offsetHeight; return performance.now() - begin; }"""
-        spent = [page.evaluate(timed, word) for word in ("lora", "", "data-04", "bitfit data-01")]
-        assert max(spent) < 200, spent
+        words = ("lora", "", "data-04", "bitfit data-01")
+        rounds = [
+            [page.evaluate(timed, word) for word in words] for _ in range(5)
+        ]  # other work comes between
+        spent = [statistics.median(times) for times in zip(*rounds, strict=True)]
+        assert max(spent) < 200, rounds
+        page.evaluate(timed, "")
+        visible = page.locator("#results tbody tr:visible")
+        assert (visible.count(), page.locator("output.count").inner_text()) == (250, "2,000 of 2,000 rows")
+        page.locator("#results th").first.locator("button").click()
+        assert visible.count() == 250, "the first 250 of the order that was asked for"
+        page.locator("button.more").click()
+        assert visible.count() == 2000
+        assert not page.locator("button.more").is_visible()
         assert watch.faults == []

@@ -9,9 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunebook import durable, predict
+from tunebook import durable, environment, predict
 from tunebook.book import folder as book_folder
 from tunebook.book.predictions import read_predictions, write_predictions
+from tunebook.errors import IntegrityError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,6 +38,10 @@ class Respondent:
     def __init__(self, folder: Path, *, device: str = "auto") -> None:
         self.folder, self._device = folder, device
 
+    @property
+    def _precision(self) -> str:
+        return str(book_folder.read_json(self.folder / "run.json")["spec"]["train"]["precision"])
+
     @cached_property
     def predictor(self) -> Predictor:
         """The run's model.
@@ -50,39 +55,41 @@ class Respondent:
     def answers(self, kind: str, questions: Sequence[Question]) -> Mapping[str, np.ndarray]:
         """Float32 logits `(texts, outputs)` of each question by its name: kept from before, or computed and kept.
 
-        They are kept as `behaviour/<kind>.parquet` in the run's folder, beside a digest of what was asked.
+        They are kept in the run's folder, `behaviour/<kind>--<digest>.parquet`, by a digest of what was asked of what.
 
         Raises:
             UsageError: the run kept no weights, or its checkpoint is not on this machine.
             IntegrityError: its weights are not the ones that were sealed, or what was kept is damaged.
             NoSpace: the disk or a quota is full.
         """
-        place, asked = self.folder / FOLDER, self._digest(questions)
-        stored, told = place / f"{kind}.parquet", place / f"{kind}.json"
-        if told.is_file() and durable.read_json(told)["asked"] == asked:
-            return {name: logits for name, (_, _, logits) in read_predictions(stored).items()}
-        found = self._asked([one for one in questions if one.texts])
-        durable.make_folder(place)
-        told.unlink(missing_ok=True)
-        write_predictions(stored, {name: _unlabelled(*answered) for name, answered in found.items()})
-        durable.write_json(told, {"asked": asked, "version": _VERSION})
-        return {name: logits for name, (_, logits) in found.items()}
+        wanted = [one for one in questions if one.texts]
+        if not wanted:
+            return {}
+        kept = self.folder / FOLDER / f"{kind}--{self._digest(wanted)[:16]}.parquet"
+        if not kept.is_file():
+            told = {name: _unlabelled(*one) for name, one in self._asked(wanted).items()}
+            durable.make_folder(kept.parent)
+            write_predictions(kept, told)
+        found = read_predictions(kept)
+        if {name: ids for name, (ids, _, _) in found.items()} != {one.name: list(one.ids) for one in wanted}:
+            raise IntegrityError(f"{kept} does not hold what was asked; remove it, and it is asked again")
+        return {name: logits for name, (_, _, logits) in found.items()}
 
     def _asked(self, questions: Sequence[Question]) -> dict[str, tuple[Question, np.ndarray]]:
         """The answers to all questions, which are asked at once: texts that are alike are computed once."""
         import numpy as np
 
-        if not questions:
-            return {}
         logits = self.predictor.logits([text for one in questions for text in one.texts])
         parts = np.split(logits, np.cumsum([len(one.texts) for one in questions])[:-1])
         return {one.name: (one, part) for one, part in zip(questions, parts, strict=True)}
 
     def _digest(self, questions: Sequence[Question]) -> str:
-        """What was asked of which weights, as a hash."""
+        """What was asked of which weights, and how it is computed, as a hash."""
         result: dict[str, Any] = book_folder.read_result(self.folder) or {}
         what = [[one.name, list(one.ids), list(one.texts)] for one in questions]
-        asked = durable.canonical_json([_VERSION, result.get("weights_sha256"), what])
+        hardware = environment.hardware(self._device, self._precision)
+        how = [hardware.device.type, hardware.precision]
+        asked = durable.canonical_json([_VERSION, result.get("weights_sha256"), how, what])
         return hashlib.sha256(asked.encode("utf-8", "surrogatepass")).hexdigest()
 
 

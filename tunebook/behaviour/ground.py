@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from tunebook import data, gate, spec
 from tunebook.behaviour import robustness, slices, templates, transfer
 from tunebook.behaviour.label_space import meanings
 from tunebook.behaviour.sample import hash_sample
+from tunebook.data import further
 from tunebook.errors import UsageError
 from tunebook.spec import NO_CHECKPOINT
 
@@ -22,15 +24,19 @@ if TYPE_CHECKING:
     from tunebook.data.dataset import Dataset
     from tunebook.sources import Run
 
+_LONGEST_VALUE = 40
+
 
 @dataclass(frozen=True)
 class Settings:
-    """How much is asked: `texts` of test are perturbed, `transfer_texts` of each other dataset are tried, by `seed`."""
+    """How much is asked: `texts` of test are perturbed, `transfer_texts` of each other dataset are tried, by `seed`.
+    Slices are made `by` further columns of the data too."""
 
     texts: int = 500
     transfer_texts: int = transfer.MOST_TEXTS
     seed: int = 0
     device: str = "auto"
+    by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,19 @@ class Ground:
         self._run = rows[0].runs[0]
         self.declared = book.document(self._run, "run.json")
         self.label_names: list[str] = self.declared["dataset"]["label_names"]
-        self.meaning: tuple[str, list[str]] | None = None
+        self._space: tuple[str, list[str]] | None = None
+        self.is_open = True
+        """Whether its texts are on this machine."""
+
+    @property
+    def name(self) -> str:
+        """What the dataset is called."""
+        return str(self._run["dataset"])
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it is a dataset with a row, and not a file of somebody's own that may be called as one."""
+        return self.declared["spec"]["dataset"]["name"] is not None
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -64,7 +82,7 @@ class Ground:
             UsageError: its files are not here, or hold other texts than then.
             DataRejected: its files are not what they should be.
         """
-        source = spec.dataset_spec(self.declared["spec"]["dataset"], self._run["dataset"]).source()
+        source = self._source
         dataset = data.load(source, cache=self.book.cache)
         if dataset.splits["test"].fingerprint != self._run["splits"]["test"]:
             raise UsageError(
@@ -72,6 +90,10 @@ class Ground:
             )
         gate.look_once(dataset, source, self.book)
         return dataset
+
+    @property
+    def _source(self) -> data.DataSource:
+        return spec.dataset_spec(self.declared["spec"]["dataset"], self._run["dataset"]).source()
 
     @cached_property
     def texts(self) -> list[str]:
@@ -125,7 +147,37 @@ class Ground:
         groups = test.table["group"].to_pylist() if "group" in test.table.column_names else None
         if groups and len(set(groups)) > slices.MOST_VALUES:
             groups = None
-        return slices.slices(self.texts, groups=groups, train_words=words)
+        return slices.slices(self.texts, groups=groups, columns=self._columns, train_words=words)
+
+    def require_columns(self) -> None:
+        """Find the columns that slices are asked by.
+
+        Raises:
+            UsageError: there is no such column, or it has too many values; the message names those that there are.
+        """
+        _ = self._columns
+
+    @cached_property
+    def _columns(self) -> dict[str, list[Any]]:
+        """The further columns that slices are asked by, of the texts of test; numbers as numbers."""
+        if not self.settings.by:
+            return {}
+        ids = self.dataset.splits["test"].ids
+        found = further.further_columns(self._source, ids, parts=("train", "validation", "test"))
+        known = sorted({name for values in found.values() for name in values})
+        columns = {}
+        for name in self.settings.by:
+            if name not in known:
+                there = ", ".join(known) or "none"
+                raise UsageError(f"{self.name} has no column {name!r} to slice by; there are: {there}")
+            columns[name] = values = _as_numbers([found.get(one, {}).get(name, "") for one in ids])
+            distinct = set(map(str, values))
+            is_text = len(distinct) > slices.MOST_VALUES or max(map(len, distinct)) > _LONGEST_VALUE
+            if is_text and not isinstance(values[0], float):
+                raise UsageError(
+                    f"{name!r} has over {slices.MOST_VALUES} values, or texts for values: too many to slice by"
+                )
+        return columns
 
     def require_meanings(self, declared: bool | Mapping[str, str]) -> None:
         """Find what the labels mean for other datasets.
@@ -134,19 +186,35 @@ class Ground:
             UsageError: they cannot be mapped; the message says which mapping is needed.
         """
         given = declared if isinstance(declared, Mapping) else None
-        self.meaning = meanings(self._run["dataset"], self.label_names, given)
+        self._space = meanings(self.name, self.label_names, given, is_named=self.is_named)
+
+    @property
+    def names(self) -> list[str]:
+        """What each class means in the label space.
+
+        Raises:
+            UsageError: the labels have no known meaning.
+        """
+        return self._meaning()[1]
+
+    def _meaning(self) -> tuple[str, list[str]]:
+        return self._space or meanings(self.name, self.label_names, is_named=self.is_named)
+
+    @cached_property
+    def home(self) -> transfer.Home:
+        """Where these rows were trained, for other datasets to be compared with."""
+        return transfer.Home(self.dataset, self.names, self.is_named)
 
     @cached_property
     def targets(self) -> list[transfer.Target]:
         """The samples of the datasets of the same label space."""
-        assert self.meaning is not None
-        return transfer.targets(self.meaning[0], most=self.settings.transfer_texts, cache=self.book.cache)
+        return transfer.targets(self._meaning()[0], most=self.settings.transfer_texts, cache=self.book.cache)
 
     @cached_property
     def suite(self) -> tuple[templates.Example, ...]:
         """The minimum-functionality tests, where the labels are those of sentiment; none otherwise."""
         try:
-            space, _ = self.meaning or meanings(self._run["dataset"], self.label_names)
+            space, _ = self._meaning()
         except UsageError:
             return ()
         return templates.suite(seed=self.settings.seed) if space == "sentiment" else ()
@@ -155,3 +223,12 @@ class Ground:
     def is_pair(self) -> bool:
         """Whether its texts are pairs, of which a change of one is another question."""
         return bool(self.declared["dataset"]["is_pair"])
+
+
+def _as_numbers(values: Sequence[Any]) -> list[Any]:
+    """A column as numbers where all of it are; else as texts, of which an empty one is "(none)"."""
+    try:
+        numbers = [float(value) for value in values]
+    except (TypeError, ValueError):
+        return [str(value) or "(none)" for value in values]
+    return numbers if all(map(math.isfinite, numbers)) else [str(value) for value in values]

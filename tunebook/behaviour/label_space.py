@@ -12,12 +12,16 @@ SPACES: Mapping[str, tuple[str, ...]] = {"sentiment": ("negative", "positive")}
 
 
 def meanings(
-    dataset: str, label_names: Sequence[str], declared: Mapping[str, str] | None = None
+    dataset: str,
+    label_names: Sequence[str],
+    declared: Mapping[str, str] | None = None,
+    *,
+    is_named: bool = True,
 ) -> tuple[str, list[str]]:
     """The label space of a dataset and what each of its labels means there, in the order of `label_names`.
 
-    What is `declared` (label to meaning) counts before the dataset's row; without either, labels that are called as
-    the classes of a space mean these.
+    What is `declared` (label to meaning) counts first; labels that are called as the classes of a space mean these,
+    but of a dataset with a row (where it `is_named`) only if the row says so.
 
     Raises:
         UsageError: the labels have no known meaning, or not each its own; the message says which mapping is needed.
@@ -26,19 +30,18 @@ def meanings(
         >>> meanings("mine", ["bad", "good"], {"bad": "negative", "good": "positive"})
         ('sentiment', ['negative', 'positive'])
     """
-    row = data.rows().get(dataset)
-    held = dict(declared) if declared else {name: name for name in label_names}
+    row = data.rows().get(dataset) if is_named else None
+    held = {**{name: name for name in label_names}, **(declared or {})}
+    found = [held[name] for name in label_names]
     for space, classes in SPACES.items():
-        is_of_it = row is None or row.label_space == space or bool(declared)
-        if is_of_it and [held.get(name) for name in label_names].count(None) == 0:
-            found = [held[name] for name in label_names]
-            if sorted(found) == sorted(classes):
-                return space, found
+        is_of_it = row is None or row.label_space == space or bool(set(declared or {}) & set(label_names))
+        if is_of_it and sorted(found) == sorted(classes):
+            return space, found
     wanted = ", ".join(f'{name!r} = "..."' for name in label_names) or "(it has scores, not classes)"
-    known = "; ".join(f"{space}: {', '.join(classes)}" for space, classes in SPACES.items())
+    known = "; ".join(f"{space} has {', '.join(classes)}" for space, classes in SPACES.items())
     raise UsageError(
         f"the labels of {dataset} cannot be mapped to another dataset's. Say in the experiment what each means, "
-        f"transfer = {{ {wanted} }}, each a class of its own of one label space ({known})"
+        f"transfer = {{ {wanted} }}, all the classes of one label space and each once ({known})"
     )
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tunebook.models.resolve import Checkpoint
 
 Told = dict[str, Any]
+_FEWEST = 4
+"""Of fewer texts the likeness of layers cannot be told."""
 
 
 def of_row(asked: Sequence[Respondent], texts: Sequence[str]) -> Iterator[tuple[str, Told]]:
@@ -35,22 +37,28 @@ def of_row(asked: Sequence[Respondent], texts: Sequence[str]) -> Iterator[tuple[
         IntegrityError: weights are not the ones that were sealed.
     """
     checkpoint = resolve.resolve(book_folder.read_json(asked[0].folder / "run.json")["spec"]["checkpoint"])
-    found = [_one(one, checkpoint, tuple(texts)) for one in asked]
-    for number in range(len(found[0]["layers"])):
-        layers = [one["layers"][number] for one in found]
+    found = [_one(one, checkpoint, tuple(texts) if len(texts) >= _FEWEST else ()) for one in asked]
+    for number in range(_layers(found)):
+        layers = [one["layers"][number] if one["layers"] else {} for one in found]
         part = f"layer {number}" if number else "embeddings"
         relative = [one["weights"].get(part, {}).get("relative") for one in found]
         yield (
             "moved",
             {
                 "layer": number,
-                **{key: _mean([layer[key] for layer in layers]) for key in ("cka", "cka_debiased")},
+                **{key: _mean([layer.get(key) for layer in layers]) for key in ("cka", "cka_debiased")},
                 "relative": _mean(relative),
             },
         )
     forgot = [one["forgetting"] for one in found if one["forgetting"]]
     if forgot:
         yield "forgetting", {key: _mean([one[key] for one in forgot]) for key in forgot[0]}
+
+
+def _layers(found: Sequence[Told]) -> int:
+    """How many layers can be spoken of, the embeddings among them; by weights alone where there were too few texts."""
+    layers, parts = found[0]["layers"], found[0]["weights"]
+    return len(layers) or (1 + sum(part.startswith("layer ") for part in parts) if parts else 0)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -82,15 +82,15 @@ def _probabilities(logits: np.ndarray) -> np.ndarray:
 def judge_changes(
     changed: Sequence[Perturbed], before: np.ndarray, after: Mapping[str, np.ndarray], labels: np.ndarray
 ) -> list[dict[str, Any]]:
-    """A row for each perturbation, and before them one for each capability with several.
+    """A row for each capability in each kind of test, then one for each perturbation.
 
     `before` are logits `(seeds, texts, classes)`, `after[name]` those of the texts that were changed, `labels`
-    `(texts,)` their classes. A row has `kind`, `capability`, `test` (empty for a capability as a whole), `texts`, how
-    many were left `unchanged`, the failure rate as `value` with `low` and `high`, whether the label is kept by
-    construction, and where it is the accuracy on these texts before and after; and a few `examples` that failed. Of a
-    capability a text fails by the share of its tests that it fails, and counts in each kind of test apart.
+    `(texts,)` their classes. A row has `kind`, `capability`, `test` (empty for a capability as a whole), how many
+    `texts` are judged, how many the change left `unchanged`, how many it changed `unseen` (all logits are equal bit by
+    bit: the model ignores case, or the change lies behind where the text is cut), and of those judged the failure rate
+    as `value` with `low` and `high`; for one change whether it keeps the label, where it does accuracy before and
+    after, and a few `examples` that failed. Of a capability a text fails by the share of its tests that it fails.
     """
-
     singles: list[dict[str, Any]] = []
     fails: dict[tuple[str, str], list[tuple[np.ndarray, np.ndarray]]] = {}
     for one in changed:
@@ -99,40 +99,53 @@ def judge_changes(
             "kind": KINDS[row.expectation],
             "capability": row.capability,
             "test": one.name,
-            "texts": len(one.places),
+            "texts": 0,
             "unchanged": one.unchanged,
+            "unseen": 0,
             "keeps_label": row.keeps_label,
         }
         if len(one.places):
-            was = before[:, one.places]
-            failed = failures(one.name, was, after[one.name])
-            told |= rate(failed.astype(float)) | {"examples": _examples(one, failed)}
-            if row.keeps_label:
-                truth = labels[one.places]
-                told["accuracy_before"] = float((was.argmax(axis=2) == truth).mean())
-                told["accuracy_after"] = float((after[one.name].argmax(axis=2) == truth).mean())
-            fails.setdefault((row.capability, told["kind"]), []).append((one.places, failed))
+            was, now = before[:, one.places], after[one.name]
+            seen = (was != now).any(axis=(0, 2))
+            told |= {"texts": int(seen.sum()), "unseen": int((~seen).sum())}
+            failed, places = failures(one.name, was, now)[:, seen], one.places[seen]
+            if seen.any():
+                told |= rate(failed.astype(float)) | {"examples": _examples(one, seen, failed)}
+            if seen.any() and row.keeps_label:
+                truth = labels[places]
+                told["accuracy_before"] = float((was[:, seen].argmax(axis=2) == truth).mean())
+                told["accuracy_after"] = float((now[:, seen].argmax(axis=2) == truth).mean())
+            fails.setdefault((row.capability, told["kind"]), []).append((places, failed))
         singles.append(told)
-    wholes = [
-        {"kind": kind, "capability": capability, "test": "", **_together(parts, before.shape[:2])}
+    return [
+        _together(kind, capability, parts, singles, before.shape[:2])
         for (capability, kind), parts in fails.items()
-    ]
-    return wholes + singles
+    ] + singles
 
 
-def _examples(one: Perturbed, failed: np.ndarray) -> list[dict[str, Any]]:
+def _examples(one: Perturbed, seen: np.ndarray, failed: np.ndarray) -> list[dict[str, Any]]:
     """A few texts on which most seeds fail: each its `place` among all, and what it became."""
-    counts = failed.sum(axis=0)
+    counts, numbers = failed.sum(axis=0), seen.nonzero()[0]
     worst = sorted(range(len(counts)), key=lambda number: (-counts[number], number))[:MOST_EXAMPLES]
     return [
-        {"place": int(one.places[number]), "after": one.texts[number], "seeds": int(counts[number])}
+        {
+            "place": int(one.places[numbers[number]]),
+            "after": one.texts[numbers[number]],
+            "seeds": int(counts[number]),
+        }
         for number in worst
         if counts[number]
     ]
 
 
-def _together(parts: Sequence[tuple[np.ndarray, np.ndarray]], shape: tuple[int, ...]) -> dict[str, Any]:
-    """The failure rate over several tests: of each text the share that it fails of those that changed it."""
+def _together(
+    kind: str,
+    capability: str,
+    parts: Sequence[tuple[np.ndarray, np.ndarray]],
+    singles: Sequence[Mapping[str, Any]],
+    shape: tuple[int, ...],
+) -> dict[str, Any]:
+    """The failure rate over several tests: of each text the share that it fails of those that were seen on it."""
     import numpy as np
 
     total, tests = np.zeros(shape), np.zeros(shape[1])
@@ -140,26 +153,42 @@ def _together(parts: Sequence[tuple[np.ndarray, np.ndarray]], shape: tuple[int, 
         total[:, places] += failed
         tests[places] += 1
     asked = tests > 0
-    return {
+    own = [one for one in singles if (one["kind"], one["capability"]) == (kind, capability)]
+    unseen = min(int((~asked).sum()), max(one["unseen"] for one in own))
+    told = {
+        "kind": kind,
+        "capability": capability,
+        "test": "",
         "texts": int(asked.sum()),
-        "unchanged": int((~asked).sum()),
-        **rate(total[:, asked] / tests[asked]),
+        "unchanged": int((~asked).sum()) - unseen,
+        "unseen": unseen,
     }
+    return told | (rate(total[:, asked] / tests[asked]) if asked.any() else {})
 
 
 def judge_suite(examples: Sequence[Example], right: np.ndarray) -> list[dict[str, Any]]:
-    """A row for each capability of the minimum-functionality tests; `right` is bool `(seeds, examples)`."""
+    """A row for each capability of the minimum-functionality tests; `right` is bool `(seeds, examples)`.
+
+    Texts of one template fail together: the interval is over new seeds and new templates, of which a capability has
+    few, and so it is wide.
+    """
     import numpy as np
 
     capabilities = np.array([one.capability for one in examples])
-    return [
-        {
+    templates = np.array([one.template for one in examples])
+    rows = []
+    for name in dict.fromkeys(capabilities.tolist()):
+        here = capabilities == name
+        wrong, of = 1.0 - right[:, here], templates[here]
+        means = [wrong[:, of == one].mean(axis=1) for one in dict.fromkeys(of.tolist())]
+        told = {
             "kind": MINIMUM,
             "capability": name,
             "test": "",
-            "texts": int((capabilities == name).sum()),
+            "texts": int(here.sum()),
             "unchanged": 0,
-            **rate(1.0 - right[:, capabilities == name]),
+            "unseen": 0,
         }
-        for name in dict.fromkeys(capabilities.tolist())
-    ]
+        found = rate(np.stack(means, axis=1)) if len(means) > 1 else rate(wrong)
+        rows.append({**told, "templates": len(means), **found, "value": float(wrong.mean())})
+    return rows

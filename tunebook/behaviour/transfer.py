@@ -14,7 +14,7 @@ from tunebook.behaviour.label_space import datasets_of, meanings
 from tunebook.behaviour.rate import difference, rate
 from tunebook.behaviour.sample import hash_sample, keys_of
 from tunebook.data import DataSource
-from tunebook.errors import TunebookError
+from tunebook.errors import TunebookError, UsageError
 from tunebook.gate import known
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ class Target:
     texts: tuple[str, ...] = field(default=(), repr=False)
     truth: tuple[str, ...] = field(default=(), repr=False)
     groups: tuple[str, ...] | None = field(default=None, repr=False)
-    fingerprint: str = ""
     why: str = ""
 
     @property
@@ -46,8 +45,8 @@ class Target:
 
     @cached_property
     def keys(self) -> np.ndarray:
-        """The key of each text, `(texts,)`."""
-        return keys_of(self.texts)
+        """What is compared of each text, its letters and digits, as a key, `(texts,)`."""
+        return keys_of([known.bare(text) for text in self.texts])
 
 
 def targets(space: str, *, most: int = MOST_TEXTS, cache: Path | None = None) -> list[Target]:
@@ -58,8 +57,12 @@ def targets(space: str, *, most: int = MOST_TEXTS, cache: Path | None = None) ->
 def _target(name: str, space: str, most: int, cache: Path | None) -> Target:
     try:
         dataset = data.load(DataSource(name=name), cache=cache)
-    except TunebookError as error:
-        return Target(name, why=str(error))
+    except UsageError:
+        return Target(
+            name, why="its files are not on this machine; `tunebook list datasets` says where they are"
+        )
+    except TunebookError:
+        return Target(name, why=f"its files were refused; `tunebook data check {name}` says why")
     split = dataset.splits["test"]
     texts, ids = split.texts().to_pylist(), split.ids
     _, names = meanings(name, dataset.label_names)
@@ -72,7 +75,6 @@ def _target(name: str, space: str, most: int, cache: Path | None) -> Target:
         texts=tuple(texts[place] for place in places),
         truth=tuple(names[labels[place]] for place in places),
         groups=tuple(str(groups[place]) for place in places) if groups else None,
-        fingerprint=split.fingerprint,
     )
 
 
@@ -82,6 +84,11 @@ class Home:
 
     dataset: Dataset
     names: Sequence[str]
+    is_named: bool = True
+
+    def is_home(self, target: Target) -> bool:
+        """Whether a target is the dataset itself, and not one that an own file is called like."""
+        return self.is_named and target.name == self.dataset.name
 
     def shared(self, target: Target) -> np.ndarray:
         """Which texts of a target stand in the dataset's train or validation too, bool `(texts,)`."""
@@ -95,11 +102,11 @@ class Home:
         splits = [
             self.dataset.splits[name] for name in ("train", "validation") if name in self.dataset.splits
         ]
-        return keys_of([text for split in splits for text in split.texts().to_pylist()])
+        return keys_of([known.bare(text) for split in splits for text in split.texts().to_pylist()])
 
     def struck(self, target: Target) -> str:
         """Why a target's cell is struck out; empty where it is not."""
-        for one in known.DECLARED:
+        for one in known.DECLARED if self.is_named else ():
             if {one.first, one.second} == {target.name, self.dataset.name}:
                 return f"{one.why} ({one.source})"
         held = self.shared(target)
@@ -121,7 +128,7 @@ class Home:
         its ends; or, where these are None, `why`: the data is missing, or train and test overlap (`is_struck`).
         """
         for target in wanted:
-            if target.name == self.dataset.name:
+            if self.is_home(target):
                 yield self._cell(target.name, "", at_home, shared=0, is_home=True)
                 continue
             cell: dict[str, Any] = {"target": target.name, "group": "", "texts": len(target.texts)}
@@ -176,12 +183,12 @@ class Home:
         cell |= rate(right.astype(float)) | {"is_home": is_home}
         if at_home is not None:
             lost = difference(at_home.astype(float), right.astype(float))
-            cell |= {"drop": lost.value, "drop_low": lost.low, "drop_high": lost.high}
+            cell |= {"drop": lost.value, "drop_low": lost.low, "drop_high": lost.high, "covers": lost.covers}
         return cell
 
 
 _NOTHING: Mapping[str, Any] = {
-    **dict.fromkeys(("value", "low", "high", "drop", "drop_low", "drop_high")),
+    **dict.fromkeys(("value", "low", "high", "drop", "drop_low", "drop_high", "covers")),
     "is_home": False,
     "is_struck": False,
     "why": "",

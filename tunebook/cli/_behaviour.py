@@ -29,6 +29,7 @@ def behave(
     texts: int,
     transfer_texts: int,
     transfer: bool | None,
+    by: Sequence[str],
     seed: int,
     device: str,
     tell: Callable[[str], None],
@@ -51,12 +52,12 @@ def behave(
     found = examine(
         chosen.runs,
         book,
-        settings=Settings(texts, transfer_texts, seed, device),
+        settings=Settings(texts, transfer_texts, seed, device, tuple(by)),
         transfers=transfers,
         tell=tell,
     )
     for gap in chosen.missing:
-        found["missing"].append({"what": gap["what"], "why": f"not run yet: {gap['command']}"})
+        found["missing"].append({"what": gap["what"], "why": "not run yet"})
     expansion = declared.experiment.model_dump()
     folder = experiment_folder(book, declared.name, declared.toml, expansion)
     if not folder.is_dir():
@@ -94,6 +95,7 @@ def _tables(found: Mapping[str, Any]) -> Iterator[tuple[str, Rows, dict[str, str
             "capability": "capability",
             "texts": "texts",
             "unchanged": "unchanged",
+            "unseen": "unseen",
             **rate,
         },
     )

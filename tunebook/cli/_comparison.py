@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunebook import metrics, selection, text
+from tunebook import behaviour, metrics, selection, text
 from tunebook import pareto as front
+from tunebook.behaviour import summary
 from tunebook.cli import _running
 from tunebook.cli._terminal import duration, print_table, safe, size
 from tunebook.errors import UsageError
@@ -55,6 +56,10 @@ def compare(
         selected.runs, book, metric=metric, split=split, by=by, baseline=baseline, correction=correction
     )
     selected.add_tuning(families)
+    if selected.folder is not None and (found := behaviour.read(selected.folder)):
+        for row in (row for family in families for row in family["rows"]):
+            told = summary.of_row(found, row["runs"][0])
+            row["behaviour"] = told if told and set(told["examined"]) == set(row["runs"]) else None
     for family in families if pareto else ():
         front.mark(family, str(pareto))
     return {"families": families, "missing": selected.missing}
@@ -102,6 +107,15 @@ def _show(family: Mapping[str, Any], *, format: str, pareto: str | None) -> None
     _heading(family)
     print_table([{**row, cost: _as_cost(cost, row[cost])} for row in rows], columns)
     _explain(family, pareto)
+    _tell_behaviour(rows)
+
+
+def _tell_behaviour(rows: Sequence[Mapping[str, Any]]) -> None:
+    """How the rows behave beyond their score, where they were examined."""
+    known = [{"name": row["name"], **row["behaviour"]} for row in rows if row.get("behaviour")]
+    if known:
+        print("\nbehaviour: mean failure rates by kind of test, calibration error before and after scaling")
+        print_table(known, {"name": "row", **summary.COLUMNS})
 
 
 def _written(format: str, columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str:

@@ -25,6 +25,9 @@ def command(
             show_default=False,
         ),
     ] = None,
+    by: Annotated[
+        list[str] | None, typer.Option(help="A further column of the data to slice by. May be repeated.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="By which changes and tests are drawn.")] = 0,
     device: Device = "auto",
     json: Json = False,
@@ -42,8 +45,8 @@ def command(
     from tunebook.cli._terminal import print_json, safe, say
 
     found = _behaviour.behave(
-        experiment, open_book(root), texts=texts, transfer_texts=transfer_texts, transfer=transfer, seed=seed,
-        device=device, tell=lambda line: say(safe(line)),
+        experiment, open_book(root), texts=texts, transfer_texts=transfer_texts, transfer=transfer, by=by or (),
+        seed=seed, device=device, tell=lambda line: say(safe(line)),
     )  # fmt: skip
     if json:
         print_json(found)

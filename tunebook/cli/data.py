@@ -40,6 +40,9 @@ def check(
         bool,
         typer.Option(help="Fit the majority and TF-IDF baselines, and look for suspect labels."),
     ] = True,
+    test_labels: Annotated[
+        bool, typer.Option("--test-labels", help="Read the labels of test too: balance, contradictions.")
+    ] = False,
     json: Json = False,
     root: Root = None,
 ) -> None:
@@ -60,8 +63,10 @@ def check(
     )
     source = spec.dataset_spec(values["datasets"][0], dataset).source()
     loaded = data.load(source, cache=book.cache)
-    found = gate.check(loaded, source, cache=book.cache).as_object()
-    if baselines:
+    found = gate.check(loaded, source, cache=book.cache, test_labels=test_labels).as_object()
+    if baselines and not (test_labels or "validation" in loaded.splits):
+        say("there is no validation split, and test is for the end: no baselines without --test-labels")
+    elif baselines:
         say("fitting the baselines on train, measuring them on validation or test ...")
         found["baselines"] = gate.baselines(loaded)
         if label_errors != "no":

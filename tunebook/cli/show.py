@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tunebook.cli._options import Json, Root
+
+if TYPE_CHECKING:
+    from tunebook.book import Book
 
 
 def command(
@@ -22,12 +25,29 @@ def command(
     from tunebook.cli._terminal import print_json
     from tunebook.run_object import as_object
 
-    folder = open_book(root).find(run)
+    book = open_book(root)
+    folder = book.find(run)
     found = as_object(folder)
+    if behaves := _behaviour(book, found["run"]):
+        found["behaviour"] = behaves
     if json:
         print_json(found)
     else:
         _print(found, str(folder))
+
+
+def _behaviour(book: Book, run: str) -> dict[str, dict[str, Any]]:
+    """How the run's row behaves, by the experiments that were examined."""
+    from tunebook import behaviour
+    from tunebook.behaviour import summary
+    from tunebook.book.experiments import experiment_folders, recorded_runs
+
+    found = {}
+    for folder in experiment_folders(book):
+        examined = behaviour.read(folder) if run in recorded_runs(folder) else None
+        if examined and (told := summary.of_row(examined, run)):
+            found[folder.name] = told
+    return found
 
 
 def _print(run: dict[str, Any], folder: str) -> None:
@@ -47,6 +67,8 @@ def _print(run: dict[str, Any], folder: str) -> None:
         [{"key": key.replace("_", " "), "value": value} for key, value in cost.items()],
         {"key": "what", "value": "value"},
     )
+    for name, told in run.get("behaviour", {}).items():
+        _print_behaviour(name, told)
     parameters = run["cost"]["trainable_parameters"]
     if parameters["encoder"] is not None:
         print(
@@ -63,6 +85,15 @@ def _print(run: dict[str, Any], folder: str) -> None:
         print("cut texts: " + ", ".join(f"{count:,} of {split}" for split, count in result["cut_texts"].items())
               + f" (longest {result['max_length']} tokens)")  # fmt: skip
     print(f"\nfolder: {folder}")
+
+
+def _print_behaviour(experiment: str, told: dict[str, Any]) -> None:
+    from tunebook.behaviour.summary import COLUMNS
+    from tunebook.cli._terminal import print_table, safe
+
+    print(f"\nbehaviour of {len(told['examined'])} seeds together, as {safe(experiment)} was examined")
+    rows = [{"key": title, "value": told[key]} for key, title in COLUMNS.items() if told[key] is not None]
+    print_table(rows, {"key": "what", "value": "value"})
 
 
 def _print_path(ran: dict[str, Any]) -> None:

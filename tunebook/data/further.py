@@ -21,8 +21,14 @@ Row = tuple[tuple[str, ...], dict[str, Any]]
 """The ids that a row may have in its dataset, and what else is said of it."""
 
 
-def further_columns(source: DataSource, wanted: Collection[str]) -> dict[str, dict[str, Any]]:
-    """By id, the further values of the rows whose ids are wanted, as the files that a source names have them.
+TRAINED_ON = ("train", "validation")
+"""The parts of a dataset that may be looked at before training."""
+
+
+def further_columns(
+    source: DataSource, wanted: Collection[str], *, parts: Collection[str] = TRAINED_ON
+) -> dict[str, dict[str, Any]]:
+    """By id, the further values of the rows whose ids are wanted, as the files of these parts have them.
 
     The values of columns are texts (of JSONL and Parquet whatever stands there), those that are lists or tables are
     left out. The position is the number of a row's line; files that hold one class each have no further columns.
@@ -32,7 +38,7 @@ def further_columns(source: DataSource, wanted: Collection[str]) -> dict[str, di
     """
     ids = frozenset(wanted)
     found: dict[str, dict[str, Any]] = {}
-    for names, values in _of_own(source) if source.name is None else _of_named(source):
+    for names, values in _of_own(source, parts) if source.name is None else _of_named(source, parts):
         for name in names:
             if name in ids:
                 found[name] = values
@@ -40,13 +46,13 @@ def further_columns(source: DataSource, wanted: Collection[str]) -> dict[str, di
     return found
 
 
-def _of_named(source: DataSource) -> Iterator[Row]:
+def _of_named(source: DataSource, parts: Collection[str]) -> Iterator[Row]:
     from tunebook.data import rows
     from tunebook.data.named import existing, find, prefix
     from tunebook.registry import lookup
 
     found = find(lookup(rows(), str(source.name), "dataset"), source)
-    for name in ("train", "validation"):
+    for name in parts:
         for file in found.form.parts.get(name, ()):
             path = existing(found.folder, file.path)
             if path is None or len(file.labels) == 1:
@@ -75,10 +81,15 @@ def _positions(path: Path, prefix: str, encoding: str) -> Iterator[Row]:
         yield (f"{prefix}{line}",), {POSITION: line}
 
 
-def _of_own(source: DataSource) -> Iterator[Row]:
+def _of_own(source: DataSource, parts: Collection[str]) -> Iterator[Row]:
     assert source.path is not None
     given = source.validation if source.validation != "none" else None
-    for path, prefix in ((source.path, "r"), (given, "validation-r")):
+    files = {
+        "train": (source.path, "r"),
+        "validation": (given, "validation-r"),
+        "test": (source.test, "test-r"),
+    }
+    for path, prefix in (files[part] for part in parts):
         if path is not None:
             yield from _of_file(Path(path), source, prefix)
 

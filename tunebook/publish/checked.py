@@ -58,51 +58,6 @@ def experiment(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-def behaviour(value: dict[str, Any]) -> dict[str, Any]:
-    """What was found of how an experiment's models behave: rows of plain values for each part, with what tells them.
-
-    Raises:
-        IntegrityError: a part is missing, or a row lacks what it is told by.
-    """
-    for part, keys in _PARTS.items():
-        for row in value[part]:
-            if lacking := [key for key in keys if key not in row]:
-                raise IntegrityError(f"a row of its {part} lacks {', '.join(lacking)}")
-            if wrong := [key for key in _NUMBERS if not isinstance(row.get(key), int | float | None)]:
-                raise IntegrityError(f"{', '.join(wrong)} of a row of its {part} is no number")
-    if not all(isinstance(value[key], kind) for key, kind in _TOLD.items()):
-        raise IntegrityError("its settings, seconds or what is missing are not what they should be")
-    return value
-
-
-_WHO = ("dataset", "train_size", "checkpoint", "method")
-_PARTS: Mapping[str, tuple[str, ...]] = {
-    "robustness": (*_WHO, "kind", "capability", "test", "texts", "unchanged"),
-    "calibration": (*_WHO, "seed", "temperature", "before", "after"),
-    "coverage": (*_WHO, "accuracy", "aurc", "accuracy_at", "points"),
-    "slices": (*_WHO, "slice", "examples", "accuracy", "low", "high", "difference", "p", "p_adjusted"),
-    "worst": (*_WHO, "slice", "says"),
-    "moved": (*_WHO, "layer", "cka", "relative"),
-    "forgetting": (*_WHO, "before", "after", "difference"),
-    "agreement": ("dataset", "first", "second", "between", "where_they_differ", "excess"),
-    "transfer": (*_WHO, "target", "group", "texts", "shared", "value", "drop", "is_home", "is_struck", "why"),
-}
-_NUMBERS = (
-    "value",
-    "low",
-    "high",
-    "drop",
-    "drop_low",
-    "drop_high",
-    "texts",
-    "p",
-    "p_adjusted",
-    "cka",
-    "relative",
-)
-_TOLD: Mapping[str, type] = {"settings": dict, "seconds": dict, "missing": list}
-
-
 def gate(value: dict[str, Any]) -> dict[str, Any]:
     """What was found in a dataset before training, of a version that this Tunebook makes sentences of.
 

@@ -91,7 +91,7 @@ def export(book: Book, folder: Path, *, prune: bool = False, texts: Texts | None
         changes.put(folder, name, open_data.file_bytes(value))
         if found := behaviour.read(experiment_folder):
             there.add(name := f"{BEHAVIOUR}/{experiment_folder.name}.json")
-            changes.put(folder, name, open_data.file_bytes({**found, "schema": SCHEMA}))
+            changes.put(folder, name, open_data.file_bytes({**_without_values(found), "schema": SCHEMA}))
     for name, found in list(_gates(book, there)):
         there.add(name)
         changes.put(folder, name, open_data.file_bytes(found))
@@ -143,6 +143,25 @@ def _experiment(folder: Path) -> dict[str, Any]:
         "runs": recorded_runs(folder),
         "tuning": read_tuning(folder),
     }
+
+
+def _without_values(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What was found of behaviour, with numbers in place of values of columns of somebody's own data."""
+    numbers: dict[str, str] = {}
+    for row in found["slices"]:
+        if not open_data.may_be_named(row):
+            column = row["slice"].partition("=")[0]
+            numbers.setdefault(row["slice"], f"{column}, value {len(numbers) + 1}")
+
+    def named(row: Mapping[str, Any]) -> dict[str, Any]:
+        known = numbers.get(row["slice"])
+        if known is None:
+            return dict(row)
+        return {**row, "slice": known} | (
+            {"says": row["says"].replace(row["slice"], known)} if "says" in row else {}
+        )
+
+    return {**found, **{part: [named(row) for row in found[part]] for part in ("slices", "worst")}}
 
 
 def _gates(book: Book, there: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:

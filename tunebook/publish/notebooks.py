@@ -16,7 +16,7 @@ from typing import Any
 
 from tunebook.durable import canonical_json
 from tunebook.errors import Failure, UsageError
-from tunebook.publish import charts, labels, reports, study_reports
+from tunebook.publish import behaviour_reports, charts, labels, reports, study_reports, transfer_reports
 from tunebook.publish import notebook_code as code
 from tunebook.publish.open_data import file_bytes
 from tunebook.publish.report import Chart
@@ -82,6 +82,8 @@ def cells(study: Study) -> list[tuple[str, str]]:
     answers = [f"**{escape(reports.answer(family))}**" for family in study.families] or [
         escape(study.trouble)
     ]
+    if study.behaviour is not None and (says := transfer_reports.says(study.behaviour)):
+        answers.append(escape(says))
     title = (
         f"# {escape(study.question)}\n\nExperiment {escape(study.name)}, from the open data of the catalogue."
     )
@@ -115,8 +117,8 @@ Read from the clone that this notebook lies in. Elsewhere, as on Kaggle or Colab
 the address where `catalogue/data` is served at a fixed commit: in the environment variable `TUNEBOOK_CATALOGUE_URL`,
 or as `ADDRESS` in the next cell."""
 _JUDGED = (
-    "## Differences, costs and tuning\n\nJudged by `tunebook compare`, as the intervals above. What it found "
-    "stands in the first cell, as `CHARTS`, and is only drawn here."
+    "## Differences, costs, tuning and behaviour\n\nJudged by `tunebook compare`, as the intervals above, and examined "
+    "by `tunebook behave`. What they found stands in the first cell, as `CHARTS`, and is only drawn here."
 )
 _DO_THEY = (
     "## Do the predictions give the scores?\n\nEvery run's predictions are there, and give its accuracy."
@@ -163,6 +165,11 @@ def _all_charts(study: Study) -> Iterator[tuple[str, Chart]]:
         for chart in (charts.forest(family), charts.front(family), study_reports.expected(family)):
             if chart is not None:
                 yield reports.place(family), chart
+    if study.behaviour is not None:
+        found = study.behaviour
+        drawn = [behaviour_reports.failures(found, name) for name in behaviour_reports.datasets(found)]
+        for chart in [*transfer_reports.matrices(found), *drawn]:
+            yield "How these models behave", chart
     if (curve := charts.data_curve(study.families)) is not None:
         yield study.question, curve
 

@@ -13,12 +13,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunebook import cost, metrics, run_object, spec
+from tunebook import cost, data, metrics, run_object, spec
 from tunebook.book import folder as book_folder
 from tunebook.book.card_facts import file_name
 from tunebook.durable import canonical_json, read_json, read_lines
 from tunebook.errors import IntegrityError, TunebookError
-from tunebook.publish import checked, log_odds
+from tunebook.publish import checked, checked_behaviour, log_odds
 
 if TYPE_CHECKING:
     import numpy as np
@@ -157,7 +157,7 @@ class Published:
     @cached_property
     def behaviour(self) -> dict[str, dict[str, Any]]:
         """How the models of an experiment behave, by the name of the experiment's file."""
-        return {one["file"]: one for one in self._read(BEHAVIOUR, checked.behaviour)}
+        return {one["file"]: one for one in self._read(BEHAVIOUR, checked_behaviour.behaviour)}
 
     @cached_property
     def gate(self) -> dict[str, dict[str, Any]]:
@@ -237,6 +237,13 @@ class Published:
                 f"{run['folder']} needs {SPLITS}/{stored['examples']}.json, which is not there"
             )
         return stored, self.splits[stored["examples"]]
+
+
+def may_be_named(row: Mapping[str, Any]) -> bool:
+    """Whether the slice of a row of behaviour shows no value of a column that is somebody's own; a group that the row
+    of a dataset declares is none."""
+    name = row["slice"] or ""
+    return "=" not in name or (row["dataset"] in data.rows() and name.startswith("group="))
 
 
 def wrong_scores(published: Published, name: str) -> list[str]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from tunebook.comparison import method_of
+from tunebook.publish.behaviour_reports import called
 from tunebook.publish.report import Axis, Chart, Column, Mark, Table
 
 Found = Mapping[str, Any]
+Rows = Sequence[Mapping[str, Any]]
 
 
 def says(found: Found) -> str:
@@ -17,27 +18,30 @@ def says(found: Found) -> str:
     cells = [row for row in found["transfer"] if not row["group"] and row["drop"] is not None]
     if not cells:
         return ""
-    by_method = {
-        method: fmean(row["drop"] for row in cells if row["method"] == method)
-        for method in dict.fromkeys(row["method"] for row in cells)
-    }
-    least, most = min(by_method, key=by_method.__getitem__), max(by_method, key=by_method.__getitem__)
+    by_row: dict[str, list[float]] = {}
+    for row in cells:
+        by_row.setdefault(called(row, cells), []).append(row["drop"])
+    means = {name: fmean(drops) for name, drops in by_row.items()}
+    least, most = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
     ends = min(cells, key=lambda row: row["drop"]), max(cells, key=lambda row: row["drop"])
-    lossless = sum(row["drop_low"] <= 0 for row in cells)
+    whole = fmean(row["drop"] for row in cells)
+    unclear = sum(row["drop_low"] <= 0 <= row["drop_high"] for row in cells)
+    higher = sum(row["drop_high"] < 0 for row in cells)
     struck = sum(row["is_struck"] and not row["group"] for row in found["transfer"])
     sentences = [
-        f"Away from home accuracy falls by {_points(fmean(row['drop'] for row in cells))} on average of {len(cells)} "
-        f"cells; in {lossless} of them the 95 % interval of the drop does not exclude 0.",
-        f"{_cell_words(ends[1])} loses most ({_points(ends[1]['drop'])}), {_cell_words(ends[0])} least "
+        f"Away from home accuracy {'falls' if whole >= 0 else 'rises'} by {_points(abs(whole))} on average of "
+        f"{len(cells)} cells: in {len(cells) - unclear - higher} it is lower by its own 95 % interval, in {higher} "
+        f"higher, in {unclear} neither is shown (no correction for their number).",
+        f"{_cell_words(ends[1], cells)} loses most ({_points(ends[1]['drop'])}), {_cell_words(ends[0], cells)} least "
         f"({_points(ends[0]['drop'])}).",
     ]
-    if len(by_method) > 1:
+    if len(means) > 1:
         sentences.append(
-            f"By method the mean drop is smallest for {method_of(least)} ({_points(by_method[least])}) and largest for "
-            f"{method_of(most)} ({_points(by_method[most])}), means over cells that share their texts, and so no test."
+            f"By method the mean drop is smallest for {least} ({_points(means[least])}) and largest for {most} "
+            f"({_points(means[most])}), means over cells that share their texts, and so no test."
         )
     if struck:
-        sentences.append(f"{struck} cells are struck out, as their test texts stand in what was trained on.")
+        sentences.append(f"{struck} cells are struck out for texts that both datasets have.")
     return " ".join(sentences)
 
 
@@ -45,8 +49,8 @@ def _points(drop: float) -> str:
     return f"{100 * drop:.1f} points".replace("-", "\u2212")
 
 
-def _cell_words(row: Mapping[str, Any]) -> str:
-    return f"{method_of(row['method'])} from {row['dataset']} to {row['target']}"
+def _cell_words(row: Mapping[str, Any], rows: Rows) -> str:
+    return f"{called(row, rows)} from {row['dataset']} to {row['target']}"
 
 
 def matrices(found: Found) -> list[Chart]:
@@ -54,8 +58,10 @@ def matrices(found: Found) -> list[Chart]:
     rows = [row for row in found["transfer"] if not row["group"]]
     targets = tuple(dict.fromkeys(row["target"] for row in rows))
     charts: list[Chart] = []
-    for checkpoint, method in dict.fromkeys((row["checkpoint"], row["method"]) for row in rows):
-        own = [row for row in rows if (row["checkpoint"], row["method"]) == (checkpoint, method)]
+    sizes = _sizes(rows)
+    for key in dict.fromkeys((row["checkpoint"], row["method"], sizes[_home(row)]) for row in rows):
+        own = [row for row in rows if (row["checkpoint"], row["method"], sizes[_home(row)]) == key]
+        title = called(own[0], rows if sizes[_home(own[0])] else own)
         homes = tuple(dict.fromkeys(row["dataset"] for row in own))
         values = tuple(
             {
@@ -69,7 +75,7 @@ def matrices(found: Found) -> list[Chart]:
         charts.append(
             Chart(
                 f"transfer-{len(charts)}",
-                f"{method}: accuracy on the test texts of other datasets",
+                f"{title}: accuracy on the test texts of other datasets",
                 Axis("trained on", "names", names=homes),
                 Axis("tested on", "names", names=targets),
                 (Mark("cell", values),),
@@ -77,6 +83,17 @@ def matrices(found: Found) -> list[Chart]:
             )
         )
     return charts
+
+
+def _home(row: Mapping[str, Any]) -> tuple[str, int | None]:
+    return row["dataset"], row["train_size"]
+
+
+def _sizes(rows: Rows) -> dict[tuple[str, int | None], int | None]:
+    """Of each home its size of train where it has several, which are matrices of their own; None where it has one."""
+    homes = dict.fromkeys(map(_home, rows))
+    names = [name for name, _ in homes]
+    return {home: home[1] if names.count(home[0]) > 1 else None for home in homes}
 
 
 def _cell_label(row: Mapping[str, Any]) -> str:
@@ -101,7 +118,10 @@ def cells(found: Found) -> Table:
     )
     columns = (
         Column("dataset", "trained on"),
+        Column("train_size", "train texts", "count"),
+        Column("checkpoint", "checkpoint"),
         Column("method", "method"),
+        Column("seeds", "seeds", "count"),
         Column("target", "tested on"),
         Column("group", "part"),
         Column("texts", "texts", "count"),

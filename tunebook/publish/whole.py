@@ -12,7 +12,16 @@ from tunebook.book.card_facts import file_name
 from tunebook.durable import canonical_json
 from tunebook.errors import UsageError
 from tunebook.grid import BASELINES, experiment
-from tunebook.publish.open_data import BEHAVIOUR, EXPERIMENTS, GATE, RUNS, SPLITS, Published, file_bytes
+from tunebook.publish.open_data import (
+    BEHAVIOUR,
+    EXPERIMENTS,
+    GATE,
+    RUNS,
+    SPLITS,
+    Published,
+    file_bytes,
+    may_be_named,
+)
 from tunebook.spec import NO_CHECKPOINT
 
 README = "README.md"
@@ -129,13 +138,34 @@ def _strays(published: Published) -> Iterator[str]:
             yield f"{BEHAVIOUR}/{file}.json is of no published experiment; `tunebook publish --prune` removes it"
         for row in one["robustness"]:
             known = data.rows().get(row["dataset"])
-            has_texts = any("before" in example for example in row.get("examples", ()))
+            has_texts = any({"before", "after"} & set(example) for example in row.get("examples", ()))
             if has_texts and (known is None or not known.redistributable):
                 yield f"{BEHAVIOUR}/{file}.json: texts of {row['dataset']} may not be shown"
+        for row in (*one["slices"], *one["worst"]):
+            if not may_be_named(row):
+                yield f"{BEHAVIOUR}/{file}.json: values of a column of {row['dataset']} may not be shown"
+        asked = set(published.experiments.get(file, {}).get("runs", ()))
+        if not {run for row in one["rows"] for run in row["runs"]} <= asked:
+            yield f"{BEHAVIOUR}/{file}.json: it is of runs that are not the experiment's"
+        yield from _other_accuracies(published, file, one)
     used = {gate.key(one["declared"]["identity"]["splits"]) for one in published.runs.values()}
     for key, one in published.gate.items():
         if key not in used:
             yield f"{GATE}/{one['file']}.json is of no published run; `tunebook publish --prune` removes it"
+
+
+def _other_accuracies(published: Published, file: str, found: Mapping[str, Any]) -> Iterator[str]:
+    """Rows whose accuracy is not that of their runs."""
+    scores: dict[str, Any] = {
+        one["declared"]["run"]: one["result"]["metrics"].get("test", {}).get("accuracy")
+        for one in published.runs.values()
+    }
+    keys = ("dataset", "train_size", "checkpoint", "method")
+    for row in found["rows"]:
+        own = [scores[run] for run in row["runs"] if scores.get(run) is not None]
+        told = [one["accuracy"] for one in found["coverage"] if all(one[key] == row[key] for key in keys)]
+        if len(own) == len(row["runs"]) and not all(abs(one - sum(own) / len(own)) < 1e-5 for one in told):
+            yield f"{BEHAVIOUR}/{file}.json: accuracy of {row['method']} on {row['dataset']} is not that of its runs"
 
 
 # --- experiments ---------------------------------------------------------------------------------------------------

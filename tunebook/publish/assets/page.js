@@ -50,6 +50,7 @@ window.tunebook = window.tunebook || { charts: {} };
     body.append(...rows.map((one) => one.row));
     for (const other of heading.parentNode.cells) other.removeAttribute("aria-sort");
     heading.setAttribute("aria-sort", isDown ? "descending" : "ascending");
+    document.dispatchEvent(new CustomEvent("sorted"));
   }
   for (const table of document.querySelectorAll("table.sortable")) {
     Array.from(table.tHead.rows[0].cells).forEach(function (heading, column) {
@@ -62,17 +63,26 @@ window.tunebook = window.tunebook || { charts: {} };
   }
 
   // --- filtering --------------------------------------------------------------------------------------------------
+  // Of a long table the first rows that fit are laid out; the others wait for a button, or for the printer.
   const form = document.querySelector("form.filters");
   if (form) {
+    const most = 250;
     const groups = Array.from(document.querySelectorAll(".filterable"), function (part) {
       const told = Array.from(part.querySelectorAll("th[data-filter]"), (heading) => [heading.dataset.filter, heading.cellIndex]);
-      const rows = Array.from(part.querySelectorAll("table.filtered tbody tr"), function (row) {
+      const body = part.querySelector("table.filtered tbody");
+      const known = new Map(Array.from(body.rows, function (row) {
         const cells = told.map(([name, column]) => [name, row.cells[column].textContent.trim()]);
-        return { row, data: { ...part.dataset, ...row.dataset, ...Object.fromEntries(cells) } };
-      });
-      return { part, rows, count: part.querySelector("summary .count"), isOpen: part.open };
+        return [row, { data: { ...part.dataset, ...row.dataset, ...Object.fromEntries(cells) } }];
+      }));
+      const more = document.createElement("button");
+      more.type = "button";
+      more.className = "more";
+      part.querySelector(".scroll").after(more);
+      const group = { part, body, known, more, most, count: part.querySelector("summary .count"), isOpen: part.open };
+      more.addEventListener("click", function () { group.most = Infinity; apply(); });
+      return group;
     });
-    const total = groups.reduce((sum, group) => sum + group.rows.length, 0);
+    const total = groups.reduce((sum, group) => sum + group.known.size, 0);
     const fields = Array.from(form.elements).filter((one) => one.name);
     const count = form.querySelector("output");
     function apply() {
@@ -82,16 +92,20 @@ window.tunebook = window.tunebook || { charts: {} };
       let shown = 0;
       for (const group of groups) {
         let here = 0;
-        for (const one of group.rows) {
-          one.text ??= one.row.textContent.toLowerCase();
+        for (const row of group.body.rows) {
+          const one = group.known.get(row);
+          one.text ??= row.textContent.toLowerCase();
           const fits = asked.every((field) => one.data[field.name] === field.value) && words.every((word) => one.text.includes(word));
-          if (one.row.hidden === fits) one.row.hidden = !fits;
           here += fits;
+          const isShown = fits && here <= group.most;
+          if (row.hidden === isShown) row.hidden = !isShown;
         }
+        group.more.hidden = here <= group.most;
+        group.more.textContent = "Show all " + numbers.format(here) + " rows, not the first " + group.most + " alone";
         group.part.hidden = here === 0 && isAsked && groups.length > 1;
         if (group.count) {
           group.part.open = isAsked ? here > 0 : group.isOpen;
-          group.count.textContent = "(" + (isAsked ? numbers.format(here) + " of " : "") + numbers.format(group.rows.length) + ")";
+          group.count.textContent = "(" + (isAsked ? numbers.format(here) + " of " : "") + numbers.format(group.known.size) + ")";
         }
         shown += here;
       }
@@ -110,6 +124,11 @@ window.tunebook = window.tunebook || { charts: {} };
     form.addEventListener("input", function () { apply(); write(); });
     form.addEventListener("submit", (event) => event.preventDefault());
     window.addEventListener("hashchange", read);
+    document.addEventListener("sorted", apply);
+    window.addEventListener("beforeprint", function () {
+      for (const group of groups) group.most = Infinity;
+      apply();
+    });
     document.addEventListener("keydown", function (event) {
       const isTyping = /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName);
       if (event.key === "/" && !isTyping) { event.preventDefault(); form.elements.search.focus(); }

@@ -414,7 +414,7 @@ def test_two_thousand_rows_are_filtered_at_once(browser: Any, tmp_path: Path) ->
 
     export(Book(tmp_path / "book"), tmp_path / "catalogue" / "data")
     site = Site(Published(tmp_path / "catalogue" / "data"))
-    for path in ("index.html", "assets/style.css", "assets/page.js"):
+    for path in ("index.html", "assets/style.css", "assets/theme.js", "assets/page.js"):
         (tmp_path / "catalogue" / path).parent.mkdir(exist_ok=True)
         (tmp_path / "catalogue" / path).write_bytes(site.render(path))
     with opened(browser, (tmp_path / "catalogue" / "index.html").as_uri()) as (page, watch):

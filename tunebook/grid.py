@@ -166,7 +166,7 @@ class Experiment(Strict):
     @property
     def seed_list(self) -> Sequence[int]:
         """The seeds of every cell."""
-        return _seeds(self.seeds)
+        return seed_list(self.seeds)
 
     @property
     def size(self) -> int:
@@ -259,7 +259,7 @@ class Experiment(Strict):
     def _datasets(self) -> list[DatasetSpec]:
         """Every dataset with every size of train and every cut."""
         sizes = [None if size == "all" else size for size in self.train_sizes] if self.train_sizes else []
-        cuts = _seeds(self.split_seeds) if self.split_seeds else []
+        cuts = seed_list(self.split_seeds) if self.split_seeds else []
         return [
             dataset.model_copy(update=dict(size) | dict(cut))
             for dataset in self.datasets
@@ -268,7 +268,8 @@ class Experiment(Strict):
         ]
 
 
-def _seeds(seeds: int | list[int]) -> Sequence[int]:
+def seed_list(seeds: int | Sequence[int]) -> Sequence[int]:
+    """Seeds as they are given, or so many from 0."""
     return range(seeds) if isinstance(seeds, int) else seeds
 
 

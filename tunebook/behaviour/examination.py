@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from tunebook import comparison
+from tunebook import comparison, judgement
 from tunebook.behaviour import agreement, models, stored
 from tunebook.behaviour.found import PARTS, Findings
 from tunebook.behaviour.ground import Ground, Row, Settings
 from tunebook.durable import canonical_json
 from tunebook.errors import TunebookError, UsageError
-from tunebook.spec import NO_CHECKPOINT
 
 if TYPE_CHECKING:
     from tunebook.book import Book
@@ -134,15 +133,8 @@ def _examine_ground(
             labels, said = read[id(first)][0], [read[id(row)][1].argmax(axis=2) for row in (first, second)]
             told = agreement.compare(labels, *said)
             key = {name: first.key[name] for name in ("dataset", "train_size")}
-            names = [_called(row.key) for row in (first, second)]
+            names = [judgement.name(row.key) for row in (first, second)]
             found.parts["agreement"].append({**key, "first": names[0], "second": names[1], **told})
-
-
-def _called(key: Mapping[str, Any]) -> str:
-    """How a row is called beside another one of its dataset."""
-    return (
-        str(key["method"]) if key["checkpoint"] == NO_CHECKPOINT else f"{key['checkpoint']} {key['method']}"
-    )
 
 
 def _rounded(value: Any) -> Any:

@@ -58,25 +58,18 @@ def failures(perturbation: str, before: np.ndarray, after: np.ndarray) -> np.nda
     the class that it predicted before that rose by more than 0.1.
     """
     import numpy as np
+    from scipy.special import softmax
 
     was, now = before.argmax(axis=2), after.argmax(axis=2)
     if perturbations.rows()[perturbation].expectation == "same":
         moved: np.ndarray = was != now
         return moved
     held, new = (
-        np.take_along_axis(_probabilities(logits), was[..., None], axis=2)[..., 0]
+        np.take_along_axis(softmax(logits.astype(np.float64), axis=2), was[..., None], axis=2)[..., 0]
         for logits in (before, after)
     )
     surer: np.ndarray = new - held > TOLERANCE
     return surer
-
-
-def _probabilities(logits: np.ndarray) -> np.ndarray:
-    import numpy as np
-
-    weights = np.exp(logits.astype(np.float64) - logits.max(axis=2, keepdims=True))
-    shares: np.ndarray = weights / weights.sum(axis=2, keepdims=True)
-    return shares
 
 
 def judge_changes(

@@ -25,7 +25,8 @@ def of_row(found: Mapping[str, Any], run: str) -> dict[str, Any] | None:
     if row is None:
         return None
     own = {
-        part: _of(found[part], row) for part in ("robustness", "calibration", "coverage", "worst", "transfer")
+        part: rows_of(found[part], row)
+        for part in ("robustness", "calibration", "coverage", "worst", "transfer")
     }
     rates = {kind: _mean(_values(own["robustness"], kind)) for kind in (*KINDS.values(), MINIMUM)}
     return {
@@ -43,7 +44,8 @@ def of_row(found: Mapping[str, Any], run: str) -> dict[str, Any] | None:
     }
 
 
-def _of(rows: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def rows_of(rows: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Of the rows of a part those that are about a row of the experiment."""
     keys = ("dataset", "train_size", "checkpoint", "method")
     return [one for one in rows if all(one[key] == row[key] for key in keys)]
 

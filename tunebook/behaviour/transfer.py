@@ -51,10 +51,10 @@ class Target:
 
 def targets(space: str, *, most: int = MOST_TEXTS, cache: Path | None = None) -> list[Target]:
     """The test samples of all named datasets of a label space; one whose files are not here says so."""
-    return [_target(name, space, most, cache) for name in datasets_of(space)]
+    return [_target(name, most, cache) for name in datasets_of(space)]
 
 
-def _target(name: str, space: str, most: int, cache: Path | None) -> Target:
+def _target(name: str, most: int, cache: Path | None) -> Target:
     try:
         dataset = data.load(DataSource(name=name), cache=cache)
     except UsageError:

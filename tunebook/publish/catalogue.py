@@ -13,10 +13,10 @@ from tunebook import toml_file
 from tunebook.claims import Claim, declared, read_claims
 from tunebook.errors import IntegrityError, UsageError
 from tunebook.grid import experiment
-from tunebook.publish import data_readme, notebook_outputs, notebooks, open_data, readme, whole
+from tunebook.publish import notebook_outputs, notebooks, open_data, readme, whole
 from tunebook.publish.export import Changes, export, texts_of_datasets
 from tunebook.publish.open_data import Published
-from tunebook.publish.site import Page, Site
+from tunebook.publish.site import Site
 from tunebook.publish.study import Study
 
 if TYPE_CHECKING:
@@ -76,11 +76,6 @@ class Catalogue:
             if one.name in self.declared and one.runs
         }
 
-    @cached_property
-    def pages(self) -> dict[str, Page]:
-        """What renders each file below `catalogue/`, the data's files apart."""
-        return {**self.site.pages, "data/README.md": lambda: data_readme.render(self.published)}
-
     # --- writing -------------------------------------------------------------------------------------------------
 
     def write(self, changes: Changes) -> None:
@@ -91,7 +86,7 @@ class Catalogue:
             NoSpace: the disk or a quota is full.
         """
         block = self._readme()  # markers that are missing stop it before anything is written
-        for path, render in self.pages.items():
+        for path, render in self.site.pages.items():
             changes.put(self.root, f"{PAGE}/{path}", render())
         for name in self._unrendered():
             is_stale = _GENERATED.fullmatch(name.removeprefix(f"{PAGE}/")) or (
@@ -110,7 +105,7 @@ class Catalogue:
 
     def _unrendered(self) -> Iterator[str]:
         """Files and links of `catalogue/`, the open data apart, and of `notebooks/` that nothing renders."""
-        known = {f"{PAGE}/{path}" for path in self.pages}
+        known = {f"{PAGE}/{path}" for path in self.site.pages}
         known |= {path.relative_to(self.root).as_posix() for path in self.noted}
         for folder in (PAGE, NOTEBOOKS):
             for path in sorted((self.root / folder).rglob("*")):
@@ -140,7 +135,7 @@ class Catalogue:
         yield from (f"{DATA}/{fault}" for fault in whole.faults(self.published))
         yield from (f"{DATA}/{name}: {why}" for name, why in self.published.faults.items())
         yield from map(str, self.claim_faults)
-        for path, render in self.pages.items():
+        for path, render in self.site.pages.items():
             place = self.root / PAGE / path
             if not place.is_file():
                 yield f"{PAGE}/{path} is missing"

@@ -14,7 +14,7 @@ _PLACE = "<!-- datasets -->\n"
 
 
 def render(published: Published) -> bytes:
-    """`open_data.md` with a table of the published datasets; the page of a live book goes without."""
+    """`open_data.md` with a table of the published datasets."""
     text = (files("tunebook.publish") / "open_data.md").read_text(encoding="utf-8")
     told = {one["declared"]["dataset"]["name"]: one["declared"]["dataset"] for one in published.runs.values()}
     lines = [_line(name, told[name]) for name in sorted(told)]

@@ -66,7 +66,7 @@ def export(book: Book, folder: Path, *, prune: bool = False, texts: Texts | None
         Failure: the folder cannot be written.
     """
     changes, splits = Changes(), dict[str, bytes]()
-    there = set()
+    there, datasets = set(), dict[str, tuple[str, Mapping[str, str]]]()
     for run_folder in book.run_folders():
         try:
             value = _run(run_folder, splits, texts)
@@ -77,6 +77,8 @@ def export(book: Book, folder: Path, *, prune: bool = False, texts: Texts | None
             changes.skipped[run_folder.name] = value
         elif value is not None:
             there.add(name := f"{RUNS}/{run_folder.name}.json")
+            splits_of = value["declared"]["identity"]["splits"]
+            datasets.setdefault(gate.key(splits_of), (value["declared"]["dataset"]["name"], splits_of))
             changes.put(folder, name, open_data.file_bytes(value))
     for name, data in sorted(splits.items()):
         there.add(name)
@@ -92,9 +94,10 @@ def export(book: Book, folder: Path, *, prune: bool = False, texts: Texts | None
         if found := behaviour.read(experiment_folder):
             there.add(name := f"{BEHAVIOUR}/{experiment_folder.name}.json")
             changes.put(folder, name, open_data.file_bytes({**_without_values(found), "schema": SCHEMA}))
-    for name, found in list(_gates(book, there)):
-        there.add(name)
-        changes.put(folder, name, open_data.file_bytes(found))
+    for key, (dataset, splits_of) in sorted(datasets.items()):
+        if found := gate.stored(book.root, splits_of):
+            there.add(name := f"{GATE}/{slug(dataset)}--{key}.json")
+            changes.put(folder, name, open_data.file_bytes({**found, "schema": SCHEMA}))
     if prune:
         _prune(folder, there, changes)
     return changes
@@ -162,18 +165,6 @@ def _without_values(found: Mapping[str, Any]) -> dict[str, Any]:
         )
 
     return {**found, **{part: [named(row) for row in found[part]] for part in ("slices", "worst")}}
-
-
-def _gates(book: Book, there: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What was found in the datasets of published runs, where somebody looked, by the names of its files."""
-    seen = set()
-    for name in sorted(there):
-        if name.startswith(f"{RUNS}/"):
-            declared = book_folder.read_json(book.runs / Path(name).stem / "run.json")
-            splits = declared["identity"]["splits"]
-            if (key := gate.key(splits)) not in seen and (found := gate.stored(book.root, splits)):
-                yield f"{GATE}/{slug(declared['dataset']['name'])}--{key}.json", {**found, "schema": SCHEMA}
-            seen.add(key)
 
 
 def _prune(folder: Path, there: set[str], changes: Changes) -> None:

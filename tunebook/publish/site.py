@@ -17,6 +17,7 @@ from tunebook.publish import (
     behaviour_page,
     charts,
     claim_reports,
+    data_readme,
     html,
     reports,
     run_reports,
@@ -72,7 +73,7 @@ class Site:
             "claims.html": self._claims,
         }
         found |= {f"assets/{path.name}": path.read_bytes for path in _assets()}
-        found["data/README.md"] = (_HERE / "open_data.md").read_bytes
+        found["data/README.md"] = partial(data_readme.render, self.published)
         for study in self.studies:
             found[f"experiments/{study.slug}.html"] = partial(self._experiment, study)
             found[f"charts/{study.slug}.js"] = partial(self._charts, study)

@@ -39,7 +39,7 @@ class Study:
         """How its models behave; None where nobody examined them."""
         return self.published.behaviour.get(self.file)
 
-    @property
+    @cached_property
     def data(self) -> Mapping[str, Mapping[str, Any]]:
         """What was found in its datasets before training, by their names and sizes of train; of those looked at."""
         found = {}

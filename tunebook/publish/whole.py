@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tunebook import data, environment, gate, toml_file
+from tunebook.behaviour.summary import rows_of
 from tunebook.book.card_facts import file_name
 from tunebook.durable import canonical_json
 from tunebook.errors import UsageError
-from tunebook.grid import BASELINES, experiment
+from tunebook.grid import BASELINES, experiment, seed_list
 from tunebook.publish.open_data import (
     BEHAVIOUR,
     EXPERIMENTS,
@@ -82,7 +83,6 @@ def _is_canonical(content: bytes) -> bool:
 
 def _texts(published: Published) -> Iterator[str]:
     """Splits whose texts may not be shown, or are not those that the fingerprint is of."""
-    rows = data.rows()
     pairs = {
         stored["examples"]
         for one in published.runs.values() if one["declared"]["dataset"].get("is_pair")
@@ -91,11 +91,16 @@ def _texts(published: Published) -> Iterator[str]:
     for name, one in published.splits.items():
         if "texts" not in one:
             continue
-        row = rows.get(one["dataset"])
-        if row is None or not row.redistributable:
+        if not _may_be_shown(one["dataset"]):
             yield f"{SPLITS}/{name}.json: texts of {one['dataset']} may not be shown"
         elif name not in pairs and _fingerprint(one) != one["fingerprint"]:
             yield f"{SPLITS}/{name}.json: its fingerprint is not that of its ids, texts and labels"
+
+
+def _may_be_shown(dataset: str) -> bool:
+    """Whether texts of a dataset may be shown in public."""
+    row = data.rows().get(dataset)
+    return row is not None and row.redistributable
 
 
 def _fingerprint(split: Mapping[str, Any]) -> str:
@@ -133,13 +138,16 @@ def _names(published: Published) -> Iterator[str]:
 
 def _strays(published: Published) -> Iterator[str]:
     """Findings of experiments and datasets that are not published, and texts in them that may not be shown."""
+    scores = {
+        one["declared"]["run"]: one["result"]["metrics"].get("test", {}).get("accuracy")
+        for one in published.runs.values()
+    }
     for file, one in published.behaviour.items():
         if file not in published.experiments:
             yield f"{BEHAVIOUR}/{file}.json is of no published experiment; `tunebook publish --prune` removes it"
         for row in one["robustness"]:
-            known = data.rows().get(row["dataset"])
             has_texts = any({"before", "after"} & set(example) for example in row.get("examples", ()))
-            if has_texts and (known is None or not known.redistributable):
+            if has_texts and not _may_be_shown(row["dataset"]):
                 yield f"{BEHAVIOUR}/{file}.json: texts of {row['dataset']} may not be shown"
         for row in (*one["slices"], *one["worst"]):
             if not may_be_named(row):
@@ -147,23 +155,18 @@ def _strays(published: Published) -> Iterator[str]:
         asked = set(published.experiments.get(file, {}).get("runs", ()))
         if not {run for row in one["rows"] for run in row["runs"]} <= asked:
             yield f"{BEHAVIOUR}/{file}.json: it is of runs that are not the experiment's"
-        yield from _other_accuracies(published, file, one)
+        yield from _other_accuracies(file, one, scores)
     used = {gate.key(one["declared"]["identity"]["splits"]) for one in published.runs.values()}
     for key, one in published.gate.items():
         if key not in used:
             yield f"{GATE}/{one['file']}.json is of no published run; `tunebook publish --prune` removes it"
 
 
-def _other_accuracies(published: Published, file: str, found: Mapping[str, Any]) -> Iterator[str]:
-    """Rows whose accuracy is not that of their runs."""
-    scores: dict[str, Any] = {
-        one["declared"]["run"]: one["result"]["metrics"].get("test", {}).get("accuracy")
-        for one in published.runs.values()
-    }
-    keys = ("dataset", "train_size", "checkpoint", "method")
+def _other_accuracies(file: str, found: Mapping[str, Any], scores: Mapping[str, Any]) -> Iterator[str]:
+    """Rows whose accuracy is not that of their runs, by the hashes of these in `scores`."""
     for row in found["rows"]:
         own = [scores[run] for run in row["runs"] if scores.get(run) is not None]
-        told = [one["accuracy"] for one in found["coverage"] if all(one[key] == row[key] for key in keys)]
+        told = [one["accuracy"] for one in rows_of(found["coverage"], row)]
         if len(own) == len(row["runs"]) and not all(abs(one - sum(own) / len(own)) < 1e-5 for one in told):
             yield f"{BEHAVIOUR}/{file}.json: accuracy of {row['method']} on {row['dataset']} is not that of its runs"
 
@@ -207,7 +210,7 @@ def _is_of_grid(asked: Mapping[str, Any], spec: Mapping[str, Any], length: int |
         and any(
             one["name"] == name and (asked["tune"] or one["settings"] == settings) for one in asked["methods"]
         )
-        and spec["seed"] in _seeds(asked["seeds"])
+        and spec["seed"] in seed_list(asked["seeds"])
         and spec["train"] == {**asked["train"], "max_length": length}
     )
 
@@ -218,7 +221,7 @@ def _lengths(asked: Mapping[str, Any], dataset: Mapping[str, Any]) -> list[int |
     if asked["train_sizes"]:
         axes["train_size"] = [None if size == "all" else size for size in asked["train_sizes"]]
     if asked["split_seeds"]:
-        axes["split_seed"] = list(_seeds(asked["split_seeds"]))
+        axes["split_seed"] = list(seed_list(asked["split_seeds"]))
     named: list[dict[str, Any]] = [
         {key: file_name(value) if isinstance(value, str) else value for key, value in one.items()}
         for one in asked["datasets"]
@@ -230,7 +233,3 @@ def _lengths(asked: Mapping[str, Any], dataset: Mapping[str, Any]) -> list[int |
         for one in named
         if all(dataset[key] == value for key, value in one.items() if key not in (*axes, "max_length"))
     ]
-
-
-def _seeds(seeds: int | Sequence[int]) -> Sequence[int]:
-    return range(seeds) if isinstance(seeds, int) else seeds

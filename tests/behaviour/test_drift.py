@@ -153,12 +153,16 @@ def test_layers_drift_from_where_weights_moved_on(tiny_checkpoint: Tiny) -> None
     folder = tiny_checkpoint("distilbert")
     start, now = load_encoder(folder), disturbed(load_encoder(folder), "transformer.layer.1.", 0.5)
     texts = tiny.CORPUS[:40]
-    found = layers(start.model, now.model, texts, start.tokenizer)
+    before, after = (representations(one.model, texts, start.tokenizer) for one in (start, now))
+    found = layers(before, after)
     assert [row["layer"] for row in found] == [0, 1, 2]
     assert [row["cka"] for row in found[:2]] == pytest.approx([1, 1]) and found[2]["cka"] < 0.9
     assert found[0]["cka_debiased"] == pytest.approx(1) and found[2]["cka_debiased"] < 0.9
     assert json.loads(json.dumps(found)) == found
-    assert layers(start.model, now.model, texts[:3], start.tokenizer)[0]["cka_debiased"] is None
+    few = layers([states[:3] for states in before], [states[:3] for states in after])
+    assert few[0]["cka_debiased"] is None
+    with pytest.raises(ValueError, match="shorter"):
+        layers(before, after[:2])
     moved = weights(start.model.state_dict(), now.model.state_dict())
     assert {part for part, row in moved.items() if row["distance"]} == {"layer 2", "all"}
 

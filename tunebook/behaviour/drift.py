@@ -175,22 +175,19 @@ def _pooled(state: torch.Tensor, mask: torch.Tensor, pooling: Pooling, start: in
     return pooled
 
 
-def layers(
-    start: Any, model: Any, texts: Sequence[str], tokenizer: Any, **options: Any
-) -> list[dict[str, Any]]:
-    """How alike each `layer` is in a model before and after, on these texts: `cka`, and `cka_debiased` of 4 texts on.
+def layers(before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> list[dict[str, Any]]:
+    """How alike each `layer` is in a model before and after: `cka`, and `cka_debiased` of 4 texts on.
 
-    Layer 0 is the embeddings. `options` are those of `representations`.
+    Either is what `representations` gives of the same texts, `(texts, width)` for each layer; 0 is the embeddings.
 
     Raises:
-        ValueError: there are fewer than 2 texts, or a representation is NaN or infinite.
+        ValueError: layers are not as many, texts are not as many or fewer than 2, or a value is NaN or infinite.
     """
-    before, after = (representations(one, texts, tokenizer, **options) for one in (start, model))
     return [
         {
             "layer": number,
             "cka": cka(one, other),
-            "cka_debiased": cka(one, other, is_debiased=True) if len(texts) >= 4 else None,
+            "cka_debiased": cka(one, other, is_debiased=True) if len(one) >= 4 else None,
         }
         for number, (one, other) in enumerate(zip(before, after, strict=True))
     ]

@@ -74,10 +74,7 @@ def _one(respondent: Respondent, checkpoint: Checkpoint, texts: tuple[str, ...])
         after = drift.representations(
             predictor.encoder.model, texts, predictor.encoder.tokenizer, max_length=predictor.max_length
         )
-        layers = [
-            {"cka": drift.cka(one, other), "cka_debiased": drift.cka(one, other, is_debiased=True)}
-            for one, other in zip(before, after, strict=True)
-        ]
+        layers = drift.layers(before, after)
     now = _plain_weights(respondent.folder)
     return {
         "layers": layers,

@@ -71,6 +71,19 @@ def test_frozen_layers_did_not_move_and_trained_ones_did(found: dict[str, Any]) 
     assert all(relative > 0 for _, relative in moved["full"])
 
 
+def test_contested_examples_are_named_and_their_texts_stay_with_their_owner(found: dict[str, Any]) -> None:
+    sides = [row["contested"][side] for row in found["agreement"] for side in ("first", "second")]
+    assert len(sides) == 6, "three rows are three pairs"
+    examples = [one for side in sides for one in side]
+    assert examples
+    for one in examples:
+        assert set(one) == {"id", "label", "right", "other_right"}
+        assert one["label"] in ("bad", "good")
+    for row in found["agreement"]:
+        counts, of = row["contested"]["counts"], row["runs"]
+        assert (len(counts), len(counts[0])) == (of[0] + 1, of[1] + 1)
+
+
 def test_other_datasets_are_tried_where_they_are_here(found: dict[str, Any]) -> None:
     cells = {(row["method"].split(" ")[0], row["target"], row["group"]): row for row in found["transfer"]}
     assert 0 <= cells["full", "pocket", ""]["value"] <= 1
@@ -99,11 +112,14 @@ def test_texts_that_are_gone_leave_what_predictions_tell(
 ) -> None:
     book, file = Book(tmp_path / "book"), write_reviews(tmp_path / "reviews.csv")
     finish(spec_values(tiny_checkpoint("bert"), file), book)
+    finish(spec_values("none", file, method="tfidf_logreg") | {"train": {}}, book)
     file.unlink()
     told: list[str] = []
     found = examine(objects(book), book, settings=SMALL, tell=told.append)
     assert found["calibration"]
     assert not found["robustness"]
+    (pair,) = found["agreement"]
+    assert pair["contested"]["first"] == pair["contested"]["second"] == []
     assert "not on this machine" in found["missing"][0]["why"]
     assert "reviews.csv" in told[0], "where they were looked for is said, and not published"
 

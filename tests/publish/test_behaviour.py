@@ -63,7 +63,9 @@ def found_of(runs: list[str]) -> dict[str, Any]:
         "forgetting": [{**WHO, "before": 2.0, "after": 2.5, "difference": 0.5}],
         "agreement": [
             {"dataset": "pocket", "first": "tiny full", "second": "tfidf_logreg", "between": 0.2,
-             "where_they_differ": {"first": 0.12, "second": 0.08, "neither": 0.0}, "excess": None}
+             "where_they_differ": {"first": 0.12, "second": 0.08, "neither": 0.0}, "excess": None,
+             "contested": {"first": [{"id": "b", "text": "<u>z</u>", "label": "good", "right": 2, "other_right": 0}],
+                           "second": [], "counts": [[0, 8], [1, 9], [3, 79]]}}
         ],
         "transfer": [
             CELL,
@@ -106,11 +108,13 @@ def test_its_page_shows_every_part_and_escapes_what_it_shows(folder: Path) -> No
     for text in (
         "On other datasets", "Failures in %", "Calibration", "Where the model may abstain", "Texts that failed",
         "negation", "Likeness of layers", "Masked words", "Do rows answer differently?", "What is missing",
+        "Texts on which they differ most (1)",
         "the same sentences", "its files are not here", "12.0 points",
     ):  # fmt: skip
         assert text in page, text
     assert "&lt;b&gt;not here" in page
     assert "&lt;i&gt;x" in page
+    assert "&lt;u&gt;z" in page
     experiment = site.render(path.replace("behaviour/", "experiments/")).decode()
     assert f'href="../{path}"' in experiment
 
@@ -150,9 +154,11 @@ def test_the_notebook_draws_them(folder: Path) -> None:
 def test_texts_that_may_not_be_shown_and_findings_of_nothing_are_faults(folder: Path) -> None:
     (path,) = (folder / "behaviour").iterdir()
     value = durable.read_json(path)
-    value["robustness"][1]["dataset"] = "imdb"
-    path.write_bytes(file_bytes(value))
-    assert any("texts of imdb may not be shown" in fault for fault in whole.faults(Published(folder)))
+    for part, place in (("robustness", 1), ("agreement", 0)):
+        changed = {**value, part: [dict(row) for row in value[part]]}
+        changed[part][place]["dataset"] = "imdb"
+        path.write_bytes(file_bytes(changed))
+        assert any("texts of imdb may not be shown" in fault for fault in whole.faults(Published(folder)))
     path.rename(path.with_name("other--0123456789ab.json"))
     assert any("of no published experiment" in fault for fault in whole.faults(Published(folder)))
 
@@ -188,6 +194,7 @@ def test_a_number_that_is_none_is_a_fault(folder: Path) -> None:
         ("calibration", "before", {}),
         ("agreement", "where_they_differ", {}),
         ("agreement", "excess", 5),
+        ("agreement", "contested", {"first": [], "second": [{"id": 5}]}),
         ("robustness", "examples", [5]),
         ("robustness", "value", 5),
         ("transfer", "drop_low", "x"),

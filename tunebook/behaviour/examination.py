@@ -15,10 +15,14 @@ from tunebook.durable import canonical_json
 from tunebook.errors import TunebookError, UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from tunebook.book import Book
     from tunebook.sources import Run
 
 SCHEMA = 1
+_CONTESTED = 3
+"""So many examples are kept that one of two rows has right and the other wrong."""
 
 
 def examine(
@@ -131,10 +135,22 @@ def _examine_ground(
     with found.measured("stored predictions"):
         for first, second in combinations(rows, 2):
             labels, said = read[id(first)][0], [read[id(row)][1].argmax(axis=2) for row in (first, second)]
-            told = agreement.compare(labels, *said)
+            told = agreement.compare(labels, *said) | {"contested": _contested(ground, labels, *said)}
             key = {name: first.key[name] for name in ("dataset", "train_size")}
             names = [judgement.name(row.key) for row in (first, second)]
             found.parts["agreement"].append({**key, "first": names[0], "second": names[1], **told})
+
+
+def _contested(ground: Ground, labels: np.ndarray, *said: np.ndarray) -> dict[str, Any]:
+    """A few examples on which two rows differ most, with their labels; of texts that are not here only how many."""
+    found = agreement.contested(*(one == labels for one in said), most=_CONTESTED if ground.is_open else 0)
+    for side in ("first", "second"):
+        found[side] = [
+            ground.named(place := one.pop("example"))
+            | {"label": ground.label_names[int(labels[place])], **one}
+            for one in found[side]
+        ]
+    return found
 
 
 def _rounded(value: Any) -> Any:

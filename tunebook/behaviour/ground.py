@@ -139,6 +139,13 @@ class Ground:
             for one in examples
         ]
 
+    def named(self, place: int) -> dict[str, Any]:
+        """The example of test at a place by its id; with its text only where this may be shown."""
+        test = self.dataset.splits["test"]
+        return {"id": test.ids[place]} | (
+            {"text": self.texts[place]} if self.dataset.redistributable and not self.is_pair else {}
+        )
+
     @cached_property
     def slices(self) -> dict[str, np.ndarray]:
         """The named parts of test, bool `(examples,)` each."""

@@ -28,6 +28,7 @@ def values(found: Mapping[str, Any]) -> dict[str, Any]:
         "layers": _figures([reports.layers(found, name) for name in names]),
         "forgetting": reports.forgetting(found),
         "agreement": reports.agreement(found),
+        "contested": reports.contested(found),
         "missing": found["missing"],
     }
 

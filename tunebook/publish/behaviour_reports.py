@@ -272,6 +272,28 @@ def agreement(found: Found) -> Table:
     return Table("agreement", "Do rows answer differently?", columns, rows, note)
 
 
+def contested(found: Found) -> Table | None:
+    """Texts that most runs of one row have right and most of the other wrong; None where none may be shown."""
+    rows = tuple(
+        {**row, **one, "which": row[side]}
+        for row in found["agreement"]
+        for side in ("first", "second")
+        for one in row["contested"][side]
+        if "text" in one
+    )
+    columns = (
+        Column("dataset", "dataset"),
+        Column("first", "first"),
+        Column("second", "second"),
+        Column("text", "text"),
+        Column("label", "label"),
+        Column("which", "who is right"),
+        Column("right", "its runs that are", "count"),
+        Column("other_right", "the other's", "count"),
+    )
+    return Table("contested", "Texts on which they differ most", columns, rows) if rows else None
+
+
 def forgetting(found: Found) -> Table | None:
     """What plain text costs to guess before and after; None where no checkpoint can tell."""
     columns = (

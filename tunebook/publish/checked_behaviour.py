@@ -12,6 +12,7 @@ _WHO = {"dataset": str, "train_size": (int, type(None)), "checkpoint": str, "met
 _SCORES = {"accuracy": _SHARE, "ece": _SHARE, "brier": _NUMBER, "log_loss": _NUMBER}
 _MAYBE = (int, float, type(None))
 _RATE = {"value": _SHARE, "low": _SHARE, "high": _SHARE}
+_CONTESTED = {"id": str, "label": str, "right": int, "other_right": int}
 _PARTS: Mapping[str, Mapping[str, Any]] = {
     "rows": {**_WHO, "runs": [str]},
     "robustness": {**_WHO, "kind": str, "capability": str, "test": str, "texts": int, "unchanged": int, "unseen": int},
@@ -30,6 +31,7 @@ _PARTS: Mapping[str, Mapping[str, Any]] = {
     "agreement": {
         "dataset": str, "first": str, "second": str, "between": _SHARE, "excess": (dict, type(None)),
         "where_they_differ": {"first": _SHARE, "second": _SHARE, "neither": _SHARE},
+        "contested": {"first": [_CONTESTED], "second": [_CONTESTED]},
     },
     "transfer": {
         **_WHO, "target": str, "group": str, "texts": int, "shared": int, "why": str, "is_home": bool,

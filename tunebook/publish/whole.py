@@ -145,10 +145,9 @@ def _strays(published: Published) -> Iterator[str]:
     for file, one in published.behaviour.items():
         if file not in published.experiments:
             yield f"{BEHAVIOUR}/{file}.json is of no published experiment; `tunebook publish --prune` removes it"
-        for row in one["robustness"]:
-            has_texts = any({"before", "after"} & set(example) for example in row.get("examples", ()))
-            if has_texts and not _may_be_shown(row["dataset"]):
-                yield f"{BEHAVIOUR}/{file}.json: texts of {row['dataset']} may not be shown"
+        for dataset in sorted(set(_datasets_with_texts(one))):
+            if not _may_be_shown(dataset):
+                yield f"{BEHAVIOUR}/{file}.json: texts of {dataset} may not be shown"
         for row in (*one["slices"], *one["worst"]):
             if not may_be_named(row):
                 yield f"{BEHAVIOUR}/{file}.json: values of a column of {row['dataset']} may not be shown"
@@ -160,6 +159,16 @@ def _strays(published: Published) -> Iterator[str]:
     for key, one in published.gate.items():
         if key not in used:
             yield f"{GATE}/{one['file']}.json is of no published run; `tunebook publish --prune` removes it"
+
+
+def _datasets_with_texts(found: Mapping[str, Any]) -> Iterator[str]:
+    """Datasets of which an example stands with its text in what was found of behaviour."""
+    shown = [(row["dataset"], row.get("examples", ())) for row in found["robustness"]]
+    for row in found["agreement"]:
+        shown += [(row["dataset"], row["contested"][side]) for side in ("first", "second")]
+    for dataset, examples in shown:
+        if any({"before", "after", "text"} & set(example) for example in examples):
+            yield dataset
 
 
 def _other_accuracies(file: str, found: Mapping[str, Any], scores: Mapping[str, Any]) -> Iterator[str]:

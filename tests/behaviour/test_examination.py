@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,12 @@ def objects(book: Book) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def found(book: Book) -> dict[str, Any]:
     return examine(objects(book), book, settings=SMALL, transfers=MEANING)
+
+
+def untimed(found: dict[str, Any]) -> dict[str, Any]:
+    """Findings without the time that they took."""
+    rows = [{key: value for key, value in row.items() if key != "seconds"} for row in found["rows"]]
+    return {**found, "seconds": {}, "rows": rows}
 
 
 def test_every_part_has_rows_of_plain_values(found: dict[str, Any]) -> None:
@@ -135,6 +142,36 @@ def test_runs_without_weights_are_named_and_the_rest_goes_on(
     assert not (folder / "behaviour").exists()
 
 
+def test_what_was_found_stays_when_weights_or_texts_are_gone(
+    tmp_path: Path, tiny_checkpoint: Callable[..., Path]
+) -> None:
+    book, file = Book(tmp_path / "book"), write_reviews(tmp_path / "reviews.csv")
+    folder = finish(spec_values(tiny_checkpoint("bert"), file), book)
+    runs = objects(book)
+    found = examine(runs, book, settings=SMALL, transfers=MEANING)
+    shutil.rmtree(folder / "behaviour")
+    (folder / "model.safetensors").unlink()
+    again = examine(runs, book, settings=SMALL, transfers=MEANING, earlier=found)
+    assert untimed(again) == untimed(found)
+    assert again["rows"][0]["seconds"]["robustness"] == found["rows"][0]["seconds"]["robustness"]
+    other = {**found, "rows": [{**found["rows"][0], "runs": ["another"]}]}
+    for earlier, settings in (
+        (found, Settings(texts=21, transfer_texts=20, device="cpu")),
+        (other, SMALL),
+        (None, SMALL),
+    ):
+        lost = examine(runs, book, settings=settings, transfers=MEANING, earlier=earlier)
+        assert not lost["robustness"]
+        assert {gap["what"] for gap in lost["missing"]} >= {
+            "robustness of full on reviews",
+            "moved of full on reviews",
+        }
+    file.unlink()
+    blind = examine(runs, book, settings=SMALL, transfers=False, earlier=found)
+    for part in ("robustness", "moved", "slices", "worst", "transfer"):
+        assert blind[part] == found[part], part
+
+
 def test_slices_by_a_column_of_the_users_own(tmp_path: Path, tiny_checkpoint: Callable[..., Path]) -> None:
     book, shops = Book(tmp_path / "book"), ["north", "south"]
     rows = [
@@ -185,7 +222,11 @@ def test_the_verb_keeps_what_it_finds_with_the_experiment(
     kept = behaviour.read(folder)
     assert kept is not None
     again = tunebook.behave(toml, texts=20, transfer_texts=20, root=root)
-    assert kept == again | {"seconds": kept["seconds"]}
+    assert untimed(kept) == untimed(again)
+    for before, now in zip(kept["rows"], again["rows"], strict=True):
+        assert all(now["seconds"][what] >= before["seconds"][what] for what in before["seconds"]), (
+            "what is read again took its time before"
+        )
     compared = call(application(), ["compare", str(toml), "--root", str(root)])
     assert "plain tests" in compared.output
     run = next(row["runs"][0] for row in kept["rows"] if row["method"].startswith("full"))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunebook import comparison, judgement
 from tunebook.behaviour import agreement, models, stored
+from tunebook.behaviour.earlier import SCHEMA, WHAT, Earlier
 from tunebook.behaviour.found import PARTS, Findings
 from tunebook.behaviour.ground import Ground, Row, Settings
 from tunebook.durable import canonical_json
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from tunebook.book import Book
     from tunebook.sources import Run
 
-SCHEMA = 1
 _CONTESTED = 3
 """So many examples are kept that one of two rows has right and the other wrong."""
 
@@ -31,12 +31,14 @@ def examine(
     *,
     settings: Settings,
     transfers: bool | Mapping[str, str] = False,
+    earlier: Mapping[str, Any] | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """How the finished runs among `runs` behave, as plain values: rows for each of `PARTS`, and what is missing.
 
-    `transfers` asks for the other datasets of the same label space too, or says what the labels mean there. `tell` is
-    called with a line for each row.
+    `transfers` asks for the other datasets of the same label space too, or says what the labels mean there. `earlier`
+    is what this function found before: where runs cannot be asked any more, because their weights or the texts are
+    gone, it stays as far as it is of the same runs under the same settings. `tell` is called with a line for each row.
 
     Raises:
         UsageError: there is nothing to examine, the labels cannot be mapped to other datasets', or a column to slice by
@@ -44,7 +46,13 @@ def examine(
         IntegrityError: predictions or weights are damaged.
         NoSpace: the disk or a quota is full.
     """
-    found = Findings()
+    asked = {
+        "texts": settings.texts,
+        "transfer_texts": settings.transfer_texts,
+        "seed": settings.seed,
+        "by": list(settings.by),
+    }
+    found = Findings(Earlier(earlier, asked))
     rows = list(_rows(runs, found))
     if not rows:
         raise UsageError(
@@ -59,15 +67,13 @@ def examine(
         _examine_ground(ground, members, found, bool(transfers), tell)
     return {
         "schema": SCHEMA,
-        "settings": {
-            "texts": settings.texts,
-            "transfer_texts": settings.transfer_texts,
-            "seed": settings.seed,
-            "by": list(settings.by),
-        },
+        "settings": asked,
         "missing": found.missing,
-        "rows": [{**row.key, "runs": [run["run"] for run in row.runs]} for row in rows],
-        "seconds": {part: round(seconds, 1) for part, seconds in sorted(found.seconds.items())},
+        "rows": [
+            {**row.key, "runs": [run["run"] for run in row.runs], "seconds": _tenths(found.seconds_of(row))}
+            for row in rows
+        ],
+        "seconds": _tenths(found.seconds(rows)),
         **{part: [_rounded(row) for row in found.parts[part]] for part in PARTS},
     }
 
@@ -130,7 +136,10 @@ def _examine_ground(
         labels, logits = read[id(row)]
         with found.measured("stored predictions"):
             stored.of_row(ground, row, labels, logits, found)
-        if row.has_model and ground.is_open:
+        if not ground.is_open:
+            for what in WHAT:
+                found.keep(what, row)
+        elif row.has_model:
             models.of_row(ground, row, labels, logits, found, transfers=transfers)
     with found.measured("stored predictions"):
         for first, second in combinations(rows, 2):
@@ -151,6 +160,10 @@ def _contested(ground: Ground, labels: np.ndarray, *said: np.ndarray) -> dict[st
             for one in found[side]
         ]
     return found
+
+
+def _tenths(seconds: Mapping[str, float]) -> dict[str, float]:
+    return {what: round(spent, 1) for what, spent in sorted(seconds.items())}
 
 
 def _rounded(value: Any) -> Any:

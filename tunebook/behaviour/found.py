@@ -1,13 +1,14 @@
-"""What is found while runs are examined: rows by part, what is missing and why, and the time that parts took."""
+"""What is found while runs are examined: rows by part, what is missing and why, and the time that it took."""
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
+from tunebook.behaviour.earlier import Earlier
 from tunebook.behaviour.ground import Row
 from tunebook.errors import UsageError
 
@@ -17,13 +18,18 @@ PARTS = (
 """What is found, each a list of rows under these names."""
 
 
-@dataclass
 class Findings:
-    """What was found, by part; what is `missing` and why; and `seconds` by part."""
+    """What was found, by part, and what is `missing` and why.
 
-    parts: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {part: [] for part in PARTS})
-    missing: list[dict[str, str]] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
+    `earlier` is what was found before: it stays for rows that cannot be asked any more.
+    """
+
+    def __init__(self, earlier: Earlier) -> None:
+        self._earlier = earlier
+        self.parts: dict[str, list[dict[str, Any]]] = {part: [] for part in PARTS}
+        self.missing: list[dict[str, str]] = []
+        self._shared_seconds: Counter[str] = Counter()
+        self._seconds: dict[tuple[Any, ...], Counter[str]] = {}
 
     def add(self, part: str, row: Row, found: Mapping[str, Any]) -> None:
         """Something found of a row."""
@@ -35,19 +41,40 @@ class Findings:
             self.missing.append({"what": what, "why": why})
 
     @contextmanager
-    def measured(self, part: str) -> Iterator[None]:
-        """Count the seconds of a part."""
+    def measured(self, what: str, row: Row | None = None) -> Iterator[None]:
+        """Count the seconds that something took, of a row or of what rows share."""
         start = time.perf_counter()
         try:
             yield
         finally:
-            self.seconds[part] = self.seconds.get(part, 0.0) + time.perf_counter() - start
+            spent = self._seconds.setdefault(row.name, Counter()) if row else self._shared_seconds
+            spent[what] += time.perf_counter() - start  # type: ignore[assignment]
 
     @contextmanager
-    def tried(self, part: str, row: Row) -> Iterator[None]:
-        """Count the seconds of a part, which may be missing of a row while the others are there."""
-        with self.measured(part):
+    def tried(self, what: str, row: Row) -> Iterator[None]:
+        """Count the seconds of something that may be missing of a row: then what was found of it earlier stays."""
+        with self.measured(what, row):
             try:
                 yield
             except UsageError as error:
-                self.lack(f"{part} of {row.key['method']} on {row.key['dataset']}", str(error))
+                if not self.keep(what, row):
+                    self.lack(f"{what} of {row.key['method']} on {row.key['dataset']}", str(error))
+
+    def keep(self, what: str, row: Row) -> bool:
+        """Let stay what was found earlier; whether anything was."""
+        kept = self._earlier.of(what, row)
+        for part, found in kept:
+            self.add(part, row, found)
+        return bool(kept)
+
+    def seconds_of(self, row: Row) -> dict[str, float]:
+        """What was done with a row, and how long it took: when it was done, and not when it was read again."""
+        now, before = self._seconds.get(row.name, {}), self._earlier.seconds(row)
+        return {what: max(now.get(what, 0.0), before.get(what, 0.0)) for what in {**before, **now}}
+
+    def seconds(self, rows: list[Row]) -> dict[str, float]:
+        """How long everything took together."""
+        total = Counter(self._shared_seconds)
+        for row in rows:
+            total.update(self.seconds_of(row))  # type: ignore[arg-type]
+        return dict(total)

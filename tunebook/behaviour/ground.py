@@ -47,6 +47,15 @@ class Row:
     runs: Sequence[Run]
 
     @property
+    def name(self) -> tuple[Any, ...]:
+        """What tells it from the other rows of an experiment."""
+        return tuple(self.key[key] for key in ("dataset", "train_size", "checkpoint", "method"))
+
+    def is_of(self, found: Mapping[str, Any]) -> bool:
+        """Whether something that was found is about this row."""
+        return all(found[key] == self.key[key] for key in ("dataset", "train_size", "checkpoint", "method"))
+
+    @property
     def has_model(self) -> bool:
         """Whether it is more than a baseline."""
         return bool(self.key["checkpoint"] != NO_CHECKPOINT)

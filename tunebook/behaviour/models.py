@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tunebook.behaviour import moved, robustness
@@ -44,25 +44,22 @@ class _Heard:
     ) -> None:
         import numpy as np
 
-        said, self.places, why = [], [], ""
+        said: list[Mapping[str, np.ndarray]] = []
+        silent: dict[int, UsageError] = {}
         for place, one in enumerate(asked):
             try:
                 said.append(one.answers(kind, questions))
-                self.places.append(place)
             except UsageError as error:
-                why = str(error)
-                found.lack(
-                    f"{kind} of {row.key['method']} on {row.key['dataset']}, seed {_seed(row, place)}", why
-                )
+                silent[place] = error
         if not said:
-            raise UsageError(why)
+            raise silent[0]
+        self.places = [place for place in range(len(asked)) if place not in silent]
+        for place, error in silent.items():
+            what = f"{kind} of {row.key['method']} on {row.key['dataset']}"
+            found.lack(f"{what}, seed {row.runs[place]['seed']}", str(error))
         self.logits = {
             one.name: np.stack([answer[one.name] for answer in said]) for one in questions if one.texts
         }
-
-
-def _seed(row: Row, place: int) -> int:
-    return int(row.runs[place]["seed"])
 
 
 def _robustness(

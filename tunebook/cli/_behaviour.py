@@ -49,17 +49,18 @@ def behave(
         if transfer is None
         else transfer and (declared.experiment.transfer or True)
     )
+    expansion = declared.experiment.model_dump()
+    folder = experiment_folder(book, declared.name, declared.toml, expansion)
     found = examine(
         chosen.runs,
         book,
         settings=Settings(texts, transfer_texts, seed, device, tuple(by)),
         transfers=transfers,
+        earlier=behaviour.read(folder),
         tell=tell,
     )
     for gap in chosen.missing:
         found["missing"].append({"what": gap["what"], "why": "not run yet"})
-    expansion = declared.experiment.model_dump()
-    folder = experiment_folder(book, declared.name, declared.toml, expansion)
     if not folder.is_dir():
         runs = [run["run"] for run in chosen.runs]
         book.record_experiment(declared.name, declared.toml, expansion, runs)

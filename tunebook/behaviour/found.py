@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -28,8 +28,8 @@ class Findings:
         self._earlier = earlier
         self.parts: dict[str, list[dict[str, Any]]] = {part: [] for part in PARTS}
         self.missing: list[dict[str, str]] = []
-        self._shared_seconds: Counter[str] = Counter()
-        self._seconds: dict[tuple[Any, ...], Counter[str]] = {}
+        self._shared_seconds: dict[str, float] = defaultdict(float)
+        self._seconds: dict[tuple[Any, ...], dict[str, float]] = defaultdict(lambda: defaultdict(float))
 
     def add(self, part: str, row: Row, found: Mapping[str, Any]) -> None:
         """Something found of a row."""
@@ -47,8 +47,8 @@ class Findings:
         try:
             yield
         finally:
-            spent = self._seconds.setdefault(row.name, Counter()) if row else self._shared_seconds
-            spent[what] += time.perf_counter() - start  # type: ignore[assignment]
+            spent = self._seconds[row.name] if row else self._shared_seconds
+            spent[what] += time.perf_counter() - start
 
     @contextmanager
     def tried(self, what: str, row: Row) -> Iterator[None]:
@@ -69,12 +69,13 @@ class Findings:
 
     def seconds_of(self, row: Row) -> dict[str, float]:
         """What was done with a row, and how long it took: when it was done, and not when it was read again."""
-        now, before = self._seconds.get(row.name, {}), self._earlier.seconds(row)
+        now, before = self._seconds[row.name], self._earlier.seconds(row)
         return {what: max(now.get(what, 0.0), before.get(what, 0.0)) for what in {**before, **now}}
 
     def seconds(self, rows: list[Row]) -> dict[str, float]:
         """How long everything took together."""
-        total = Counter(self._shared_seconds)
+        total = defaultdict(float, self._shared_seconds)
         for row in rows:
-            total.update(self.seconds_of(row))  # type: ignore[arg-type]
+            for what, spent in self.seconds_of(row).items():
+                total[what] += spent
         return dict(total)

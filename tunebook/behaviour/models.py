@@ -49,8 +49,8 @@ class _Heard:
         for place, one in enumerate(asked):
             try:
                 said.append(one.answers(kind, questions))
-            except UsageError as error:
-                silent[place] = error
+            except UsageError as refused:
+                silent[place] = refused
         if not said:
             raise silent[0]
         self.places = [place for place in range(len(asked)) if place not in silent]

@@ -7,13 +7,13 @@ from typing import Any
 
 from tunebook.publish import behaviour_reports as reports
 from tunebook.publish import html, transfer_reports
-from tunebook.publish.report import Chart
+from tunebook.publish.report import Chart, Table
 
 
 def values(found: Mapping[str, Any]) -> dict[str, Any]:
     """Tables, figures and sentences of what was found."""
     names = reports.datasets(found)
-    return {
+    all_of_them = {
         "says": transfer_reports.says(found),
         "told": reports.told(found),
         "matrices": _figures(transfer_reports.matrices(found)),
@@ -30,6 +30,9 @@ def values(found: Mapping[str, Any]) -> dict[str, Any]:
         "agreement": reports.agreement(found),
         "contested": reports.contested(found),
         "missing": found["missing"],
+    }
+    return {
+        name: reports.concise(one) if isinstance(one, Table) else one for name, one in all_of_them.items()
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
@@ -19,6 +20,17 @@ _WHO = (
     Column("method", "method"),
     Column("seeds", "seeds", "count"),
 )
+
+
+def concise(table: Table) -> Table:
+    """A table without those columns on what its rows are of that say the same in each: its note says them once."""
+    about = [one for one in table.columns if one.key in {who.key for who in _WHO}]
+    same = [one for one in about if len({row[one.key] for row in table.rows}) == 1]
+    told = ", ".join(f"{one.title} {format_value(table.rows[0][one.key], one.kind)}" for one in same)
+    columns = tuple(one for one in table.columns if one not in same)
+    return replace(
+        table, columns=columns, note=f"All rows: {told}. {table.note}".strip() if same else table.note
+    )
 
 
 def datasets(found: Found) -> list[str]:
@@ -220,7 +232,7 @@ def slices(found: Found) -> Table:
         Column("examples", "texts", "count"),
         Column("mean", "accuracy", "share"),
         Column("interval", "95 % interval", "interval"),
-        Column("gap", "less the rest, 95 % interval", "interval"),
+        Column("gap", "less the rest, 95 % interval (points)", "interval", unit="points"),
         Column("p_adjusted", "p corrected", "number"),
     )
     tested = sum(row["p"] is not None for row in found["slices"])
@@ -264,7 +276,7 @@ def agreement(found: Found) -> Table:
         Column("between", "they differ on", "share"),
         Column("first_right", "first is right", "share"),
         Column("second_right", "second is right", "share"),
-        Column("excess", "more than their seeds, 95 % interval", "interval"),
+        Column("excess", "more than their seeds, 95 % interval (points)", "interval", unit="points"),
         Column("p", "p", "number"),
         Column("smallest_p", "smallest p possible", "number"),
     )

@@ -24,6 +24,8 @@ FILTERS = {
     "budget": "trials",
 }
 """What the index can be filtered by, beside words, and the key of its rows that holds it."""
+_COLUMNS = 6
+"""In so many columns the style sheet can let a table's numbers begin."""
 CLAIM_FILTERS = {"verdict": "verdict", "source": "source"}
 """What the page of claims can be filtered by likewise."""
 
@@ -48,9 +50,7 @@ def environment() -> Environment:
         "along": _along,
         "sorted_by": lambda value, kind: Markup(_sorted_by(value, kind)),
         "attributes": lambda row, names, columns: Markup(_attributes(row, names, columns)),
-        "has_numbers_alone": lambda report: (
-            [one.is_number for one in report.columns].count(False) == 1 and not report.columns[0].is_number
-        ),
+        "numbers_from": _numbers_from,
         "lines": lambda text: Markup("\n").join(visible(line) for line in text.split("\n")),
     }
     return made
@@ -78,6 +78,15 @@ def render(template: str, *, depth: int, **values: Any) -> bytes:
     }
     text = environment().get_template(template).render({**usual, **values})
     return (text.strip() + "\n").encode()
+
+
+def _numbers_from(table: Table) -> int:
+    """The first column of numbers of a table that has more of them than texts after it; 0 of others, and where it lies
+    further to the right than the style sheet knows."""
+    are_numbers = [column.is_number for column in table.columns]
+    first = are_numbers.index(True) if True in are_numbers else _COLUMNS
+    after = are_numbers[first:]
+    return first + 1 if first < _COLUMNS and after.count(True) > after.count(False) else 0
 
 
 # --- tables ------------------------------------------------------------------------------------------------------

@@ -28,12 +28,14 @@ MarkKind = Literal["point", "interval", "line", "band", "bar", "cell", "rule", "
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: the key of its values in a row, its title, and the key of an address where it links."""
+    """A column of a table: the key of its values in a row, its title, the key of an address where it links, and of
+    intervals the unit where it is not that of the row."""
 
     key: str
     title: str
     kind: Kind = "text"
     link: str | None = None
+    unit: Kind | None = None
 
     @property
     def is_number(self) -> bool:

@@ -124,11 +124,11 @@ def cells(found: Found) -> Table:
         Column("seeds", "seeds", "count"),
         Column("target", "tested on"),
         Column("group", "part"),
+        Column("why", "why empty"),
         Column("texts", "texts", "count"),
         Column("shared", "left out as shared", "count"),
         Column("mean", "accuracy", "share"),
         Column("interval", "95 % interval", "interval"),
-        Column("lost", "drop, 95 % interval", "interval"),
-        Column("why", ""),
+        Column("lost", "drop, 95 % interval (points)", "interval", unit="points"),
     )
     return Table("transfer", "Every cell", columns, rows)

@@ -13,7 +13,7 @@ from tunebook.comparison import method_of
 from tunebook.errors import UsageError
 from tunebook.models.rows import rows as checkpoint_rows
 from tunebook.publish import reports
-from tunebook.publish.report import format_value
+from tunebook.publish.report import Kind, format_value
 from tunebook.publish.study import Study
 from tunebook.spec import NO_CHECKPOINT
 from tunebook.text.markdown import escape
@@ -24,7 +24,7 @@ _ARXIV = re.compile(r"arXiv (\d{4}\.\d{4,5})")
 
 def block(studies: Sequence[Study], declared: Sequence[str], verdicts: Sequence[Verdict]) -> str:
     """The block as Markdown; `declared` names the experiments with a file, `verdicts` are those on claims."""
-    entries = [line for study in studies for line in _entries(study)]
+    entries = list(_entries(studies))
     columns = [
         "model and method",
         "base checkpoint",
@@ -50,31 +50,41 @@ def block(studies: Sequence[Study], declared: Sequence[str], verdicts: Sequence[
     )
 
 
-def _entries(study: Study) -> Iterator[str]:
-    known = {row.name: row for row in checkpoint_rows().values()}
-    for family in study.families:
-        of = reports.unit(family["metric"])
-        for row in (one for one in family["rows"] if one["method"] != "majority"):
-            repository = known[row["checkpoint"]].repository if row["checkpoint"] in known else None
-            base = f"[{escape(repository)}](https://huggingface.co/{repository})" if repository else "none"
-            mean, low, high = (format_value(row[key], of) for key in ("mean", "low", "high"))
-            interval = f" ({low} to {high})" if row["low"] is not None else ""
-            rate = format_value(row["samples_per_second"], "rate")
-            page = (
-                f"[page](catalogue/experiments/{study.slug}.html), [notebook](notebooks/{study.slug}.ipynb)"
-            )
-            cells = [
-                escape(_name(row)),
-                base,
-                f"{escape(row['dataset'])}, {row['train_size']:,} texts",
-                f"{row['seeds']} seed{'s' * (row['seeds'] != 1)}"
-                + (f", {row['trials']} trials" if row.get("trials") else ""),
-                f"{escape(row['metric'].replace('_', ' '))} {mean}{interval}, n = {row['examples']:,}",
-                str(row["tie_group"] or "-"),
-                f"{format_value(row['train_seconds'], 'seconds')}, {rate} samples/s",
-                page,
-            ]
-            yield "| " + " | ".join(cells) + " |"
+def _entries(studies: Sequence[Study]) -> Iterator[str]:
+    """A line for each row; of one that several experiments have, where it stands first, with the pages of all."""
+    found: dict[tuple[str, ...], tuple[str, list[str]]] = {}
+    for study in studies:
+        page = f"[page](catalogue/experiments/{study.slug}.html), [notebook](notebooks/{study.slug}.ipynb)"
+        for family in study.families:
+            for row in (one for one in family["rows"] if one["method"] != "majority"):
+                runs = tuple(row["runs"])
+                if runs in found:
+                    also = f"[{escape(study.name)}](catalogue/experiments/{study.slug}.html)"
+                    found[runs][1].append(also)
+                else:
+                    found[runs] = (_entry(row, reports.unit(family["metric"])), [page])
+    for line, pages in found.values():
+        yield f"| {line} | {', '.join(pages)} |"
+
+
+def _entry(row: Mapping[str, Any], of: Kind) -> str:
+    known = {one.name: one for one in checkpoint_rows().values()}
+    repository = known[row["checkpoint"]].repository if row["checkpoint"] in known else None
+    base = f"[{escape(repository)}](https://huggingface.co/{repository})" if repository else "none"
+    mean, low, high = (format_value(row[key], of) for key in ("mean", "low", "high"))
+    interval = f" ({low} to {high})" if row["low"] is not None else ""
+    rate = format_value(row["samples_per_second"], "rate")
+    cells = [
+        escape(_name(row)),
+        base,
+        f"{escape(row['dataset'])}, {row['train_size']:,} texts",
+        f"{row['seeds']} seed{'s' * (row['seeds'] != 1)}"
+        + (f", {row['trials']} trials" if row.get("trials") else ""),
+        f"{escape(row['metric'].replace('_', ' '))} {mean}{interval}, n = {row['examples']:,}",
+        str(row["tie_group"] or "-"),
+        f"{format_value(row['train_seconds'], 'seconds')}, {rate} samples/s",
+    ]
+    return " | ".join(cells)
 
 
 def _name(row: Mapping[str, Any]) -> str:

@@ -33,7 +33,8 @@ window.tunebook = window.tunebook || { charts: {} };
   function key(cell) {
     if (!cell) return "";
     const text = cell.textContent.trim();
-    const isNumber = cell.classList.contains("number") || (cell.cellIndex > 0 && cell.closest("table.numbers"));
+    const first = Number(cell.closest("table").dataset.numbers) || Infinity;
+    const isNumber = cell.matches(".number") || (cell.cellIndex + 1 >= first && !cell.matches(".text, .prose"));
     if (!isNumber) return text.toLowerCase();
     const value = parseFloat(cell.dataset.value ?? text.replaceAll(",", "").replace("\u2212", "-"));
     return Number.isNaN(value) ? null : value;

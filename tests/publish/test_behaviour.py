@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,19 @@ def test_what_transfer_says_counts_what_can_be_counted() -> None:
     gained = {**CELL, "drop": -0.1, "drop_low": -0.15, "drop_high": -0.05}
     assert "rises by 10.0 points" in transfer_reports.says({**found_of([]), "transfer": [gained]})
     assert transfer_reports.says({**found_of([]), "transfer": []}) == ""
+
+
+def test_a_table_says_once_what_each_of_its_rows_says() -> None:
+    full = transfer_reports.cells(found_of([]))
+    short = behaviour_reports.concise(full)
+    left_out = {one.title for one in full.columns} - {one.title for one in short.columns}
+    assert left_out == {"trained on", "train texts", "checkpoint", "method", "seeds"}
+    assert short.note.startswith("All rows: trained on pocket, train texts 450, checkpoint ")
+    two = replace(full, rows=(*full.rows, {**full.rows[0], "method": "another", "seeds": 5}))
+    titles = {one.title for one in behaviour_reports.concise(two).columns}
+    assert {"method", "seeds"} < titles and "checkpoint" not in titles
+    none = replace(full, rows=())
+    assert behaviour_reports.concise(none) == none
 
 
 def test_a_row_in_a_few_numbers() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import inspect
 import json
@@ -16,7 +15,15 @@ from typing import Any
 
 from tunebook.durable import canonical_json
 from tunebook.errors import Failure, UsageError
-from tunebook.publish import behaviour_reports, charts, labels, reports, study_reports, transfer_reports
+from tunebook.publish import (
+    behaviour_reports,
+    charts,
+    labels,
+    pictures,
+    reports,
+    study_reports,
+    transfer_reports,
+)
 from tunebook.publish import notebook_code as code
 from tunebook.publish.open_data import file_bytes
 from tunebook.publish.report import Chart
@@ -258,6 +265,9 @@ def executed(
         ) from error
     except CellExecutionError as error:
         raise Failure(f"cell {place} of the notebook failed: {error.ename}: {error.evalue}") from error
+    for one in (output for cell in notebook.cells for output in cell.get("outputs", [])):
+        if "image/png" in one.get("data", {}):
+            one["data"]["image/png"] = pictures.of_few_colours(one["data"]["image/png"])
     return [_plain(cell) for cell in notebook.cells]
 
 
@@ -289,7 +299,7 @@ def _output(one: Mapping[str, Any]) -> dict[str, Any]:
     found = {key: value for key, value in one.items() if key not in ("metadata", "execution_count")}
     if "data" in found:
         found["data"] = {
-            key: _without_notes(value) if key == "image/png" else value
+            key: pictures.without_notes(value) if key == "image/png" else value
             for key, value in one["data"].items()
             if key in ("image/png", "text/plain")
         }
@@ -297,18 +307,6 @@ def _output(one: Mapping[str, Any]) -> dict[str, Any]:
     if one["output_type"] == "execute_result":
         found["execution_count"] = None
     return found
-
-
-def _without_notes(image: str) -> str:
-    """A PNG in base64 without its texts and times: which program drew it, and when, is not part of the picture."""
-    data = base64.b64decode(image)
-    kept, place = [data[:8]], 8
-    while place < len(data):
-        end = place + 12 + int.from_bytes(data[place : place + 4])
-        if data[place + 4 : place + 8] not in (b"tEXt", b"zTXt", b"iTXt", b"tIME"):
-            kept.append(data[place:end])
-        place = end
-    return base64.b64encode(b"".join(kept)).decode()
 
 
 def _as_bytes(made: list[dict[str, Any]], inputs: str) -> bytes:

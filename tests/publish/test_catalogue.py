@@ -202,6 +202,21 @@ def test_text_outside_the_markers_stays_and_missing_markers_are_refused(
         publish(book, repository)
 
 
+def test_a_row_of_two_experiments_is_listed_once_with_the_pages_of_both(
+    tmp_path: Path, repository: Path
+) -> None:
+    book = book_of(tmp_path / "book", name="first")
+    publish(book, repository)
+    once = (repository / "README.md").read_text()
+    book_of(tmp_path / "book", name="second")
+    publish(book, repository)
+    text = (repository / "README.md").read_text()
+    assert text.count("| accuracy ") == once.count("| accuracy ") == 4
+    assert text.count("[page](catalogue/experiments/first.html)") == 4
+    assert text.count("[second](catalogue/experiments/second.html)") == 4
+    assert "[page](catalogue/experiments/second.html)" not in text
+
+
 def test_every_link_leads_to_a_page(tmp_path: Path, repository: Path) -> None:
     publish(book_of(tmp_path / "book", tuned=True), repository)
     folder = repository / "catalogue"

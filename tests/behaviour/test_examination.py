@@ -16,6 +16,7 @@ from tests.test_predict import finish
 from tests.tiny import CORPUS
 from tests.training import is_good, spec_values, write_csv, write_reviews
 from tunebook import behaviour, predict
+from tunebook.behaviour import transfer
 from tunebook.behaviour.examination import PARTS, examine
 from tunebook.behaviour.ground import Settings
 from tunebook.book import Book
@@ -126,7 +127,7 @@ def test_texts_that_are_gone_leave_what_predictions_tell(
     assert found["calibration"]
     assert not found["robustness"]
     (pair,) = found["agreement"]
-    assert pair["contested"]["first"] == pair["contested"]["second"] == []
+    assert {"id", "label", "right", "other_right"} == set(pair["contested"]["first"][0]), "no text of it"
     assert "not on this machine" in found["missing"][0]["why"]
     assert "reviews.csv" in told[0], "where they were looked for is said, and not published"
 
@@ -168,8 +169,42 @@ def test_what_was_found_stays_when_weights_or_texts_are_gone(
         }
     file.unlink()
     blind = examine(runs, book, settings=SMALL, transfers=False, earlier=found)
-    for part in ("robustness", "moved", "slices", "worst", "transfer"):
+    for part in ("robustness", "moved", "slices", "worst", "transfer", "agreement", "missing"):
         assert blind[part] == found[part], part
+
+
+def test_cells_of_a_dataset_that_is_gone_stay(
+    tmp_path: Path, tiny_checkpoint: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book, file = Book(tmp_path / "book"), write_reviews(tmp_path / "reviews.csv")
+    finish(spec_values(tiny_checkpoint("bert"), file), book)
+    found = examine(objects(book), book, settings=SMALL, transfers=MEANING)
+    assert [cell["value"] for cell in found["transfer"] if cell["target"] == "pocket"]
+    gone = [transfer.Target("pocket", why="its files are not on this machine")]
+    monkeypatch.setattr("tunebook.behaviour.transfer.targets", lambda *_, **__: gone)
+    again = examine(objects(book), book, settings=SMALL, transfers=MEANING, earlier=found)
+    cells = [cell for cell in found["transfer"] if cell["target"] == "pocket"]
+    assert again["transfer"] == cells
+    (lost,) = examine(objects(book), book, settings=SMALL, transfers=MEANING)["transfer"]
+    assert lost["value"] is None
+
+
+def test_fewer_seeds_do_not_replace_more(tmp_path: Path, tiny_checkpoint: Callable[..., Path]) -> None:
+    book, file = Book(tmp_path / "book"), write_reviews(tmp_path / "reviews.csv")
+    one, other = (finish(spec_values(tiny_checkpoint("bert"), file, seed=seed), book) for seed in (0, 1))
+    found = examine(objects(book), book, settings=SMALL)
+    for folder in (one, other):
+        shutil.rmtree(folder / "behaviour")
+    (other / "model.safetensors").unlink()
+    assert untimed(examine(objects(book), book, settings=SMALL, earlier=found)) == untimed(found)
+    part = examine(objects(book), book, settings=SMALL)
+    lacking = [gap for gap in part["missing"] if gap["what"].endswith("seed 1")]
+    assert part["robustness"] and lacking
+    for folder in (one, other):
+        shutil.rmtree(folder / "behaviour", ignore_errors=True)
+    (one / "model.safetensors").unlink()
+    kept = examine(objects(book), book, settings=SMALL, earlier=part)
+    assert [gap for gap in kept["missing"] if gap in lacking] == lacking
 
 
 def test_slices_by_a_column_of_the_users_own(tmp_path: Path, tiny_checkpoint: Callable[..., Path]) -> None:

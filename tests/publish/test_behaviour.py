@@ -26,6 +26,9 @@ CELL = {
     **WHO, **RATE, "target": "imdb", "group": "", "texts": 100, "shared": 0, "drop": 0.12, "drop_low": 0.02,
     "drop_high": 0.22, "is_home": False, "is_struck": False, "why": "",
 }  # fmt: skip
+PARTS_OF_ROWS = (
+    "rows", "robustness", "calibration", "coverage", "slices", "worst", "moved", "forgetting", "agreement", "transfer",
+)  # fmt: skip
 EMPTY = dict.fromkeys(("value", "low", "high", "drop", "drop_low", "drop_high"))
 
 
@@ -43,7 +46,7 @@ def found_of(runs: list[str]) -> dict[str, Any]:
     return {
         "schema": 1, "settings": {"texts": 100, "transfer_texts": 200, "seed": 0, "by": []},
         "missing": [{"what": "texts of amazon", "why": "<b>not here</b>"}], "seconds": {"robustness": 3.0},
-        "rows": [{**WHO, "runs": runs}],
+        "rows": [{**WHO, "runs": runs[:2]}],
         "robustness": [
             {**test, "test": ""},
             {**test, "test": "dropped_letter",
@@ -168,10 +171,9 @@ def test_the_notebook_draws_them(folder: Path) -> None:
 def test_texts_that_may_not_be_shown_and_findings_of_nothing_are_faults(folder: Path) -> None:
     (path,) = (folder / "behaviour").iterdir()
     value = durable.read_json(path)
-    for part, place in (("robustness", 1), ("agreement", 0)):
-        changed = {**value, part: [dict(row) for row in value[part]]}
-        changed[part][place]["dataset"] = "imdb"
-        path.write_bytes(file_bytes(changed))
+    of_imdb = {part: [{**row, "dataset": "imdb"} for row in value[part]] for part in PARTS_OF_ROWS}
+    for without in ("robustness", "agreement"):
+        path.write_bytes(file_bytes({**value, **of_imdb, without: []}))
         assert any("texts of imdb may not be shown" in fault for fault in whole.faults(Published(folder)))
     path.rename(path.with_name("other--0123456789ab.json"))
     assert any("of no published experiment" in fault for fault in whole.faults(Published(folder)))
@@ -229,12 +231,11 @@ def test_values_of_somebodys_own_columns_stay_in_the_book(tmp_path: Path) -> Non
     book = book_of(tmp_path / "book")
     for one in experiment_folders(book):
         found = found_of(recorded_runs(one))
-        for row in (*found["slices"], *found["worst"]):
-            row |= {
-                "dataset": "mine.csv",
-                "slice": "author=ann@example.org",
-                "says": "author=ann@example.org: bad",
-            }
+        own = {"slice": "author=ann@example.org", "says": "author=ann@example.org: bad"}
+        for part in PARTS_OF_ROWS:
+            found[part] = [{**row, "dataset": "mine.csv"} for row in found[part]]
+        for part in ("slices", "worst"):
+            found[part] = [row | own for row in found[part]]
         behaviour.write(one, found)
     export(book, tmp_path / "data")
     (path,) = (tmp_path / "data" / "behaviour").iterdir()
@@ -243,6 +244,45 @@ def test_values_of_somebodys_own_columns_stay_in_the_book(tmp_path: Path) -> Non
     (one,) = experiment_folders(book)
     path.write_bytes(file_bytes({**(behaviour.read(one) or {}), "schema": 1}))
     assert any("values of a column" in fault for fault in whole.faults(Published(tmp_path / "data")))
+
+
+def test_texts_that_may_not_be_shown_stay_in_the_book(tmp_path: Path) -> None:
+    book = book_of(tmp_path / "book")
+    for one in experiment_folders(book):
+        found = found_of(recorded_runs(one))
+        for part in PARTS_OF_ROWS:
+            found[part] = [{**row, "dataset": "imdb"} for row in found[part]]
+        behaviour.write(one, found)
+    export(book, tmp_path / "data")
+    (path,) = (tmp_path / "data" / "behaviour").iterdir()
+    for text in ("<i>x</i>", "<u>z</u>"):
+        assert text not in path.read_text()
+    assert {"id": "b", "label": "good", "right": 2, "other_right": 0} in durable.read_json(path)["agreement"][
+        0
+    ]["contested"]["first"]
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "fault"),
+    [
+        ("rows", {"runs": []}, "2 seeds of full are 0 runs"),
+        ("rows", {"seeds": 3}, "3 seeds of full are 2 runs"),
+        ("rows", {"seconds": {"robustness": "x"}}, "rows.seconds.robustness is 'x'"),
+        ("coverage", {"method": "lora"}, "coverage of full on pocket is not there once"),
+        ("transfer", {"method": "lora"}, "transfer of lora on pocket is of no row"),
+        ("robustness", {"examples": [{"id": "a", "seeds": 2, "said": "x"}]}, "tell more than they may: said"),
+    ],
+)
+def test_findings_that_do_not_hold_together_are_left_out_with_the_reason(
+    folder: Path, part: str, change: dict[str, Any], fault: str
+) -> None:
+    (path,) = (folder / "behaviour").iterdir()
+    told = durable.read_json(path)
+    told[part][0] |= change
+    path.write_bytes(file_bytes(told))
+    data = Published(folder)
+    assert not data.behaviour
+    assert fault in data.faults[f"behaviour/{path.name}"]
 
 
 def test_rows_that_differ_in_checkpoint_or_size_are_drawn_apart() -> None:

@@ -118,7 +118,6 @@ def _open(ground: Ground, found: Findings, tell: Callable[[str], None]) -> None:
     except TunebookError as error:
         tell(str(error))
         ground.is_open = False
-        found.lack(f"texts of {ground.name}", "they are not on this machine, or are others than then")
         return
     ground.require_columns()
     if ground.is_pair:
@@ -137,8 +136,8 @@ def _examine_ground(
         with found.measured("stored predictions"):
             stored.of_row(ground, row, labels, logits, found)
         if not ground.is_open:
-            for what in WHAT:
-                found.keep(what, row)
+            if not any([found.keep(what, row) for what in WHAT]):
+                found.lack(f"texts of {ground.name}", "they are not on this machine, or are others than then")
         elif row.has_model:
             models.of_row(ground, row, labels, logits, found, transfers=transfers)
     with found.measured("stored predictions"):
@@ -151,8 +150,8 @@ def _examine_ground(
 
 
 def _contested(ground: Ground, labels: np.ndarray, *said: np.ndarray) -> dict[str, Any]:
-    """A few examples on which two rows differ most, with their labels; of texts that are not here only how many."""
-    found = agreement.contested(*(one == labels for one in said), most=_CONTESTED if ground.is_open else 0)
+    """A few examples on which two rows differ most, with their labels."""
+    found = agreement.contested(*(one == labels for one in said), most=_CONTESTED)
     for side in ("first", "second"):
         found[side] = [
             ground.named(place := one.pop("example"))

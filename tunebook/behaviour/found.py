@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from tunebook.behaviour.earlier import Earlier
+from tunebook.behaviour.earlier import Earlier, told
 from tunebook.behaviour.ground import Row
 from tunebook.errors import UsageError
 
@@ -58,14 +58,20 @@ class Findings:
                 yield
             except UsageError as error:
                 if not self.keep(what, row):
-                    self.lack(f"{what} of {row.key['method']} on {row.key['dataset']}", str(error))
+                    self.lack(told(what, row.key), str(error))
 
     def keep(self, what: str, row: Row) -> bool:
         """Let stay what was found earlier; whether anything was."""
-        kept = self._earlier.of(what, row)
+        kept = self.known(what, row)
         for part, found in kept:
             self.add(part, row, found)
+        for one in self._earlier.missing(what, row):
+            self.lack(one["what"], one["why"])
         return bool(kept)
+
+    def known(self, what: str, row: Row) -> list[tuple[str, dict[str, Any]]]:
+        """What was found earlier, each with its part."""
+        return self._earlier.of(what, row)
 
     def seconds_of(self, row: Row) -> dict[str, float]:
         """What was done with a row, and how long it took: when it was done, and not when it was read again."""

@@ -149,11 +149,13 @@ class Ground:
         ]
 
     def named(self, place: int) -> dict[str, Any]:
-        """The example of test at a place by its id; with its text only where this may be shown."""
-        test = self.dataset.splits["test"]
-        return {"id": test.ids[place]} | (
-            {"text": self.texts[place]} if self.dataset.redistributable and not self.is_pair else {}
-        )
+        """The example of test at a place by its id; with its text only where it is here and may be shown."""
+        is_shown = self.is_open and self.dataset.redistributable and not self.is_pair
+        return {"id": self._test_ids[place]} | ({"text": self.texts[place]} if is_shown else {})
+
+    @cached_property
+    def _test_ids(self) -> Sequence[str]:
+        return self.book.ids(self._run, "test")
 
     @cached_property
     def slices(self) -> dict[str, np.ndarray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tunebook.behaviour.summary import rows_of
 from tunebook.errors import IntegrityError
 
 _NUMBER, _SHARE = (int, float), "share"
@@ -41,6 +42,8 @@ _PARTS: Mapping[str, Mapping[str, Any]] = {
     "missing": {"what": str, "why": str},
 }  # fmt: skip
 _EXAMPLE = {"id": str, "seeds": int}
+_TEXTS = {"examples": {*_EXAMPLE, "before", "after"}, "contested": {*_CONTESTED, "text"}}
+"""All that is told of an example: anything else could be a text under another name."""
 _EXCESS = dict.fromkeys(("value", "low", "high", "p", "smallest_p"), _NUMBER)
 
 
@@ -57,12 +60,48 @@ def behaviour(value: dict[str, Any]) -> dict[str, Any]:
                 if "value" in row:
                     _hold(row, _RATE, part)
                 _hold(row.get("examples", []), [_EXAMPLE], f"{part}.examples")
-            if part == "agreement" and row["excess"] is not None:
-                _hold(row["excess"], _EXCESS, f"{part}.excess")
+                _require_no_more("examples", row.get("examples", []))
+            if part == "agreement":
+                _require_no_more("contested", [*row["contested"]["first"], *row["contested"]["second"]])
+                if row["excess"] is not None:
+                    _hold(row["excess"], _EXCESS, f"{part}.excess")
     _hold(value, {"settings": {"texts": int, "transfer_texts": int}}, "the file")
     for name, seconds in _of_kind(value.get("seconds"), dict, "seconds").items():
         _hold(seconds, _NUMBER, f"seconds.{name}")
+    _require_rows(value)
     return value
+
+
+def _require_no_more(what: str, examples: list[Mapping[str, Any]]) -> None:
+    if more := sorted({key for one in examples for key in one} - _TEXTS[what]):
+        raise IntegrityError(f"{what} tell more than they may: {', '.join(more)}")
+
+
+def _require_rows(value: Mapping[str, Any]) -> None:
+    """Find every row to be of its runs, once, and every part to be about rows that there are."""
+    for row in value["rows"]:
+        runs = row["runs"]
+        if not runs or len(set(runs)) != len(runs) or row["seeds"] != len(runs):
+            raise IntegrityError(f"rows: {row['seeds']} seeds of {row['method']} are {len(runs)} runs")
+        for what, seconds in _of_kind(row.get("seconds", {}), dict, "rows.seconds").items():
+            _hold(seconds, _NUMBER, f"rows.seconds.{what}")
+        if len(rows_of(value["coverage"], row)) != 1:
+            raise IntegrityError(f"coverage of {row['method']} on {row['dataset']} is not there once")
+    for part in (
+        "robustness",
+        "calibration",
+        "coverage",
+        "slices",
+        "worst",
+        "moved",
+        "forgetting",
+        "transfer",
+    ):
+        for one in value[part]:
+            if len(rows_of(value["rows"], one)) != 1:
+                raise IntegrityError(
+                    f"{part} of {one['method']} on {one['dataset']} is of no row, or of several"
+                )
 
 
 def _hold(value: Any, form: Any, where: str) -> None:

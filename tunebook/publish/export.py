@@ -93,7 +93,7 @@ def export(book: Book, folder: Path, *, prune: bool = False, texts: Texts | None
         changes.put(folder, name, open_data.file_bytes(value))
         if found := behaviour.read(experiment_folder):
             there.add(name := f"{BEHAVIOUR}/{experiment_folder.name}.json")
-            changes.put(folder, name, open_data.file_bytes({**_without_values(found), "schema": SCHEMA}))
+            changes.put(folder, name, open_data.file_bytes({**_fit_to_show(found), "schema": SCHEMA}))
     for key, (dataset, splits_of) in sorted(datasets.items()):
         if found := gate.stored(book.root, splits_of):
             there.add(name := f"{GATE}/{slug(dataset)}--{key}.json")
@@ -146,6 +146,30 @@ def _experiment(folder: Path) -> dict[str, Any]:
         "runs": recorded_runs(folder),
         "tuning": read_tuning(folder),
     }
+
+
+def _fit_to_show(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What was found of behaviour, without texts that may not be shown: a book may have them from somewhere else."""
+
+    def ids(dataset: str, examples: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        hidden = () if open_data.may_be_shown(dataset) else ("before", "after", "text")
+        return [{key: value for key, value in one.items() if key not in hidden} for one in examples]
+
+    failed = [
+        {**row, "examples": ids(row["dataset"], row["examples"])} if "examples" in row else row
+        for row in found["robustness"]
+    ]
+    differing = [
+        {
+            **row,
+            "contested": {
+                **row["contested"],
+                **{side: ids(row["dataset"], row["contested"][side]) for side in ("first", "second")},
+            },
+        }
+        for row in found["agreement"]
+    ]
+    return {**_without_values(found), "robustness": failed, "agreement": differing}
 
 
 def _without_values(found: Mapping[str, Any]) -> dict[str, Any]:

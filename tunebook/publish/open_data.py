@@ -239,6 +239,12 @@ class Published:
         return stored, self.splits[stored["examples"]]
 
 
+def may_be_shown(dataset: str) -> bool:
+    """Whether texts of a dataset may be shown in public."""
+    row = data.rows().get(dataset)
+    return row is not None and row.redistributable
+
+
 def may_be_named(row: Mapping[str, Any]) -> bool:
     """Whether the slice of a row of behaviour shows no value of a column that is somebody's own; a group that the row
     of a dataset declares is none."""

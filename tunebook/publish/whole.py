@@ -22,6 +22,7 @@ from tunebook.publish.open_data import (
     Published,
     file_bytes,
     may_be_named,
+    may_be_shown,
 )
 from tunebook.spec import NO_CHECKPOINT
 
@@ -91,16 +92,10 @@ def _texts(published: Published) -> Iterator[str]:
     for name, one in published.splits.items():
         if "texts" not in one:
             continue
-        if not _may_be_shown(one["dataset"]):
+        if not may_be_shown(one["dataset"]):
             yield f"{SPLITS}/{name}.json: texts of {one['dataset']} may not be shown"
         elif name not in pairs and _fingerprint(one) != one["fingerprint"]:
             yield f"{SPLITS}/{name}.json: its fingerprint is not that of its ids, texts and labels"
-
-
-def _may_be_shown(dataset: str) -> bool:
-    """Whether texts of a dataset may be shown in public."""
-    row = data.rows().get(dataset)
-    return row is not None and row.redistributable
 
 
 def _fingerprint(split: Mapping[str, Any]) -> str:
@@ -146,7 +141,7 @@ def _strays(published: Published) -> Iterator[str]:
         if file not in published.experiments:
             yield f"{BEHAVIOUR}/{file}.json is of no published experiment; `tunebook publish --prune` removes it"
         for dataset in sorted(set(_datasets_with_texts(one))):
-            if not _may_be_shown(dataset):
+            if not may_be_shown(dataset):
                 yield f"{BEHAVIOUR}/{file}.json: texts of {dataset} may not be shown"
         for row in (*one["slices"], *one["worst"]):
             if not may_be_named(row):

@@ -323,4 +323,8 @@ def told(found: Found) -> str:
     settings, seconds = found["settings"], found["seconds"]
     spent = ", ".join(f"{part} {format_value(value, 'seconds')}" for part, value in seconds.items())
     tried = f", up to {settings['transfer_texts']:,} of each other dataset tried" if found["transfer"] else ""
-    return f"Up to {settings['texts']:,} test texts were changed{tried}, drawn by a hash. Time: {spent}."
+    whole = format_value(sum(seconds.values()), "seconds")
+    return (
+        f"Up to {settings['texts']:,} test texts were changed{tried}, drawn by a hash. "
+        f"Asking took {whole}: {spent}. Training is told by row."
+    )
